@@ -30,6 +30,7 @@ pub mod pattern;
 pub mod pointer;
 pub mod provider;
 pub mod queue_message;
+pub mod resource;
 pub mod retry;
 pub mod scope;
 pub mod secrets;

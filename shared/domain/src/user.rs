@@ -1,30 +1,17 @@
 //! Users: owners of credentials and services.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     email,
     id::UserId,
+    resource::Resource,
     validation::{FieldReader, Validated, boolean, name, one_of},
 };
 
 /// A person or system that owns credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// User ID.
-    pub id: UserId,
-    /// Settings written by the admin.
-    #[serde(flatten)]
-    pub settings: Settings,
-    /// Creation time.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Version for optimistic locking.
-    pub version: u64,
-}
+pub type User = Resource<UserId, Settings>;
 
 /// Settings of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,30 +63,6 @@ impl Settings {
     /// The document that [`Settings::parse`] reads.
     pub fn to_value(&self) -> Value {
         json!({"name": self.name, "email": self.email, "role": self.role, "active": self.active})
-    }
-}
-
-impl User {
-    /// Creates a user at `now`, with version 1.
-    pub fn new(id: UserId, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            id,
-            settings,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
-    }
-
-    /// Returns the user with other settings.
-    #[must_use]
-    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            settings,
-            updated_at: now,
-            version: self.version + 1,
-            ..self
-        }
     }
 }
 

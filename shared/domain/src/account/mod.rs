@@ -11,7 +11,6 @@ pub mod oauth_tokens;
 pub mod token_response;
 
 use http::{HeaderName, header::AUTHORIZATION};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -21,6 +20,7 @@ use crate::{
     egress_policy::{self, AllowList},
     id::AccountId,
     outgoing::{header_name, header_secret},
+    resource::Resource,
     secrets::{
         Reveal,
         origin::{Origin, SecretOrigins},
@@ -31,32 +31,9 @@ use crate::{
 };
 
 /// A stored account.
-#[derive(Debug, Clone)]
-pub struct Account {
-    /// Account ID.
-    pub id: AccountId,
-    /// Settings written by the admin.
-    pub settings: Settings,
-    /// Creation time.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Version for optimistic locking.
-    pub version: u64,
-}
+pub type Account = Resource<AccountId, Settings>;
 
 impl Account {
-    /// Creates an account at `now`, with version 1.
-    pub const fn new(id: AccountId, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            id,
-            settings,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
-    }
-
     /// Validates the change that `patch` made to `before`. A client's secrets belong to the origin
     /// of the token endpoint. (Other kinds of authorization are sent to services, which have URLs
     /// of their own.)
@@ -72,17 +49,6 @@ impl Account {
         let [from, to] = [old, new].map(|oauth2| Origin::of(&oauth2.token_url));
         SecretOrigins::default().patched(new.stored_secrets(), patch, &from, &to)?;
         Ok(self)
-    }
-
-    /// Returns the account with other settings.
-    #[must_use]
-    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            settings,
-            updated_at: now,
-            version: self.version + 1,
-            ..self
-        }
     }
 }
 

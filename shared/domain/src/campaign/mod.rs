@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod import;
 
+#[cfg(test)]
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -17,48 +18,12 @@ pub use self::{
 use crate::{
     id::{CampaignId, ProviderId},
     message::Channel,
+    resource::Resource,
     validation::{FieldReader, Validated, ValidationErrors, name, string, text},
 };
 
 /// A stored campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Campaign {
-    /// Campaign ID.
-    pub id: CampaignId,
-    /// Settings written by the admin.
-    #[serde(flatten)]
-    pub settings: Settings,
-    /// Creation time.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Version for optimistic locking.
-    pub version: u64,
-}
-
-impl Campaign {
-    /// Creates a campaign at `now`, with version 1.
-    pub const fn new(id: CampaignId, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            id,
-            settings,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
-    }
-
-    /// Returns the campaign with other settings.
-    #[must_use]
-    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            settings,
-            updated_at: now,
-            version: self.version + 1,
-            ..self
-        }
-    }
-}
+pub type Campaign = Resource<CampaignId, Settings>;
 
 /// Settings of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@
 pub mod address;
 pub mod send;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -17,6 +16,7 @@ use crate::{
     egress_policy::{self, AllowList},
     id::{AccountId, ServiceId, UserId},
     inbound::Verification,
+    resource::Resource,
     secrets::{Reveal, mask, redact::Secrets},
     validation::{FieldReader, Validated, ValidationErrors, name, one_of, string, whole},
 };
@@ -25,43 +25,7 @@ use crate::{
 const TIMEOUT_MESSAGE: &str = "The service did not respond in time.";
 
 /// A stored service.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Service ID.
-    pub id: ServiceId,
-    /// Settings written by the admin.
-    pub settings: Settings,
-    /// Creation time.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Version for optimistic locking.
-    pub version: u64,
-}
-
-impl Service {
-    /// Creates a service at `now`, with version 1.
-    pub const fn new(id: ServiceId, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            id,
-            settings,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
-    }
-
-    /// Returns the service with other settings.
-    #[must_use]
-    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self {
-            settings,
-            updated_at: now,
-            version: self.version + 1,
-            ..self
-        }
-    }
-}
+pub type Service = Resource<ServiceId, Settings>;
 
 /// A service and the account that authenticates its requests.
 #[derive(Debug, Clone)]

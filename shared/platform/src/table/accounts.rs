@@ -8,9 +8,9 @@ use domain::{
     account::{Account, Settings},
     audit::Entry,
     id::AccountId,
+    resource::Resource,
     secrets::Reveal,
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,13 +24,11 @@ use crate::keyring::KeyringCache;
 
 const KIND: &str = "account";
 
+type AccountRow = Resource<AccountId, SealedAccount>;
+
 #[derive(Serialize, Deserialize)]
-struct AccountRow {
-    id: AccountId,
+struct SealedAccount {
     name: String,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
     /// Number of services that use the account.
     #[serde(default)]
     services: u32,
@@ -46,51 +44,26 @@ pub struct StoredAccount {
     pub services: u32,
 }
 
-impl AccountRow {
-    async fn seal(
-        account: &Account,
-        services: u32,
-        keys: &KeyringCache,
-    ) -> Result<Self, TableError> {
-        let Account {
-            id,
-            settings,
-            created_at,
-            updated_at,
-            version,
-        } = account;
-        let document = settings.to_map(Reveal::Full);
-        Ok(Self {
-            id: *id,
-            name: settings.name.clone(),
-            created_at: *created_at,
-            updated_at: *updated_at,
-            version: *version,
-            services,
-            sealed: settings_field(*id).seal_json(&document, keys).await?,
-        })
-    }
+async fn seal(account: &Account, services: u32, keys: &KeyringCache) -> Result<Item, TableError> {
+    let field = settings_field(account.id);
+    let row: AccountRow = account.with(SealedAccount {
+        name: account.settings.name.clone(),
+        services,
+        sealed: field
+            .seal_json(&account.settings.to_map(Reveal::Full), keys)
+            .await?,
+    });
+    let listing = (KIND, account.id.ulid().to_string());
+    item(&Key::account(account.id), Some(listing), row)
+}
 
-    async fn open(self, keys: &KeyringCache) -> Result<StoredAccount, TableError> {
-        let field = settings_field(self.id);
-        let document = field.open_json(&self.sealed, keys).await?;
-        let account = Account {
-            id: self.id,
-            settings: restored(&field, Settings::restore(document))?,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            version: self.version,
-        };
-        Ok(StoredAccount {
-            account,
-            services: self.services,
-        })
-    }
-
-    fn item(&self) -> Result<Item, TableError> {
-        let listing = (KIND, self.id.ulid().to_string());
-        item(&Key::account(self.id), Some(listing), self)
-    }
+async fn open(row: AccountRow, keys: &KeyringCache) -> Result<StoredAccount, TableError> {
+    let field = settings_field(row.id);
+    let document = field.open_json(&row.settings.sealed, keys).await?;
+    Ok(StoredAccount {
+        account: row.with(restored(&field, Settings::restore(document))?),
+        services: row.settings.services,
+    })
 }
 
 fn settings_field(id: AccountId) -> EncryptedField {
@@ -119,9 +92,9 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let row = AccountRow::seal(after, before.services, keys).await?;
+        let item = seal(after, before.services, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(row.item()?, Condition::version(before.account.version));
+        tx.put_if(item, Condition::version(before.account.version));
         tx.rename(name_key(&before.account), name_key(after), after.id);
         tx.audit(entry)?;
         tx.commit().await
@@ -147,7 +120,7 @@ impl Table {
         keys: &KeyringCache,
     ) -> Result<Option<StoredAccount>, TableError> {
         match self.get::<AccountRow>(&Key::account(id)).await? {
-            Some(row) => row.open(keys).await.map(Some),
+            Some(row) => open(row, keys).await.map(Some),
             None => Ok(None),
         }
     }
@@ -171,7 +144,7 @@ impl Table {
         keys: &KeyringCache,
     ) -> Result<Page<StoredAccount>, TableError> {
         let page = self.listed::<AccountRow>(KIND, page_request).await?;
-        page.open(KIND, |row| row.open(keys)).await
+        page.open(KIND, |row| open(row, keys)).await
     }
 }
 
@@ -183,8 +156,8 @@ impl Transaction<'_> {
         services: u32,
         keys: &KeyringCache,
     ) -> Result<(), TableError> {
-        let row = AccountRow::seal(account, services, keys).await?;
-        self.put_if(row.item()?, Condition::absent());
+        let item = seal(account, services, keys).await?;
+        self.put_if(item, Condition::absent());
         self.claim_name(name_key(account), account.id);
         Ok(())
     }

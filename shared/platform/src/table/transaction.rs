@@ -120,6 +120,20 @@ impl Transaction<'_> {
         self.update(resource, &update, condition.with(values))
     }
 
+    /// Counts a use of `after` instead of `before` with `count`, if they differ.
+    pub(super) fn move_use<I: PartialEq>(
+        &mut self,
+        before: Option<I>,
+        after: Option<I>,
+        count: impl Fn(&mut Self, I, i8),
+    ) {
+        if before != after {
+            for (id, change) in [(before, -1), (after, 1)] {
+                id.into_iter().for_each(|id| count(self, id, change));
+            }
+        }
+    }
+
     /// Writes the audit entry of the change.
     pub(super) fn audit(&mut self, entry: &Entry) -> Result<(), TableError> {
         self.put(self.table.audit_item(entry)?);

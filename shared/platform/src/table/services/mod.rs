@@ -30,9 +30,9 @@ impl Table {
         keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let row = ServiceRow::seal(stored, keys).await?;
+        let item = row::seal(stored, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(row.item()?, Condition::absent());
+        tx.put_if(item, Condition::absent());
         tx.claim_name(name_key(&stored.service), stored.service.id);
         tx.change_account(None, Some(stored), account, keys).await?;
         tx.change_user(None, Some(stored));
@@ -53,9 +53,9 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let (old, new) = (&before.service, &after.service);
-        let row = ServiceRow::seal(after, keys).await?;
+        let item = row::seal(after, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(row.item()?, Condition::version(old.version));
+        tx.put_if(item, Condition::version(old.version));
         tx.rename(name_key(old), name_key(new), new.id);
         tx.change_account(Some(before), Some(after), account, keys)
             .await?;
@@ -95,7 +95,7 @@ impl Table {
         keys: &KeyringCache,
     ) -> Result<Option<StoredService>, TableError> {
         match self.get::<ServiceRow>(&Key::service(id)).await? {
-            Some(row) => row.open(keys).await.map(Some),
+            Some(row) => row::open(row, keys).await.map(Some),
             None => Ok(None),
         }
     }
@@ -119,7 +119,7 @@ impl Table {
         keys: &KeyringCache,
     ) -> Result<Page<StoredService>, TableError> {
         let page = self.listed::<ServiceRow>(KIND, page_request).await?;
-        page.open(KIND, |row| row.open(keys)).await
+        page.open(KIND, |row| row::open(row, keys)).await
     }
 
     /// Returns a service with the account that authenticates its requests.
@@ -182,19 +182,8 @@ impl Transaction<'_> {
 
     /// Updates the service counts of the users if they differ between `before` and `after`.
     fn change_user(&mut self, before: Option<&StoredService>, after: Option<&StoredService>) {
-        let user = |stored: Option<&StoredService>| {
-            stored.and_then(|stored| stored.service.settings.user_id)
-        };
-        let (old, new) = (user(before), user(after));
-        if old == new {
-            return;
-        }
-        if let Some(old) = old {
-            self.count_service(old, -1);
-        }
-        if let Some(new) = new {
-            self.count_service(new, 1);
-        }
+        let user = |stored: Option<&StoredService>| stored?.service.settings.user_id;
+        self.move_use(user(before), user(after), Self::count_service);
     }
 }
 

@@ -4,10 +4,10 @@
 use domain::{
     id::ServiceId,
     inbound::Key as InboundKey,
+    resource::Resource,
     secrets::Reveal,
     service::{Service, Settings},
 };
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -32,13 +32,11 @@ pub struct StoredService {
     pub webhooks: u32,
 }
 
+pub(super) type ServiceRow = Resource<ServiceId, SealedService>;
+
 #[derive(Serialize, Deserialize)]
-pub(super) struct ServiceRow {
-    id: ServiceId,
+pub(super) struct SealedService {
     name: String,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
     /// Number of webhooks that send to the service.
     #[serde(default)]
     webhooks: u32,
@@ -51,54 +49,35 @@ struct ServiceDocument {
     key: Option<String>,
 }
 
-impl ServiceRow {
-    pub(super) async fn seal(
-        stored: &StoredService,
-        keys: &KeyringCache,
-    ) -> Result<Self, TableError> {
-        let Service {
-            id,
-            settings,
-            created_at,
-            updated_at,
-            version,
-        } = &stored.service;
-        let document = ServiceDocument {
-            settings: settings.to_map(Reveal::Full),
-            key: stored.key.as_ref().map(|key| key.expose().to_owned()),
-        };
-        Ok(Self {
-            id: *id,
-            name: settings.name.clone(),
-            created_at: *created_at,
-            updated_at: *updated_at,
-            version: *version,
-            webhooks: stored.webhooks,
-            sealed: private(*id).seal_json(&document, keys).await?,
-        })
-    }
+/// Returns the item of a service.
+pub(super) async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<Item, TableError> {
+    let service = &stored.service;
+    let document = ServiceDocument {
+        settings: service.settings.to_map(Reveal::Full),
+        key: stored.key.as_ref().map(|key| key.expose().to_owned()),
+    };
+    let row: ServiceRow = service.with(SealedService {
+        name: service.settings.name.clone(),
+        webhooks: stored.webhooks,
+        sealed: private(service.id).seal_json(&document, keys).await?,
+    });
+    let listing = (KIND, service.id.ulid().to_string());
+    item(&Key::service(service.id), Some(listing), row)
+}
 
-    pub(super) async fn open(self, keys: &KeyringCache) -> Result<StoredService, TableError> {
-        let field = private(self.id);
-        let document: ServiceDocument = field.open_json(&self.sealed, keys).await?;
-        let service = Service {
-            id: self.id,
-            settings: restored(&field, Settings::restore(document.settings.into()))?,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-            version: self.version,
-        };
-        Ok(StoredService {
-            service,
-            key: parse_inbound_key(&field, document.key)?,
-            webhooks: self.webhooks,
-        })
-    }
-
-    pub(super) fn item(&self) -> Result<Item, TableError> {
-        let listing = (KIND, self.id.ulid().to_string());
-        item(&Key::service(self.id), Some(listing), self)
-    }
+/// Decrypts a service.
+pub(super) async fn open(
+    row: ServiceRow,
+    keys: &KeyringCache,
+) -> Result<StoredService, TableError> {
+    let field = private(row.id);
+    let document: ServiceDocument = field.open_json(&row.settings.sealed, keys).await?;
+    let settings = restored(&field, Settings::restore(document.settings.into()))?;
+    Ok(StoredService {
+        service: row.with(settings),
+        key: parse_inbound_key(&field, document.key)?,
+        webhooks: row.settings.webhooks,
+    })
 }
 
 fn private(id: ServiceId) -> EncryptedField {

@@ -195,19 +195,8 @@ impl Table {
 impl Transaction<'_> {
     /// Updates the webhook counts of the services if they differ between `before` and `after`.
     fn count_webhook(&mut self, before: Option<&Webhook>, after: Option<&Webhook>) {
-        let service = |webhook: Option<&Webhook>| {
-            webhook.and_then(|webhook| webhook.settings.destination.service())
-        };
-        let (old, new) = (service(before), service(after));
-        if old == new {
-            return;
-        }
-        if let Some(old) = old {
-            self.count_service_use(old, -1);
-        }
-        if let Some(new) = new {
-            self.count_service_use(new, 1);
-        }
+        let service = |webhook: Option<&Webhook>| webhook?.settings.destination.service();
+        self.move_use(service(before), service(after), Self::count_service_use);
     }
 }
 

@@ -27,6 +27,11 @@ pub use self::{
     problem::ApiResult,
 };
 
+/// Returns a resource, or 404 if it does not exist.
+pub fn found<T>(resource: Option<T>, what: &str) -> ApiResult<T> {
+    resource.ok_or_else(|| Problem::not_found(what))
+}
+
 /// A response with the `Location` of a new resource.
 #[derive(Debug)]
 pub struct Created<T> {

@@ -24,8 +24,9 @@ use super::account_header;
 use crate::{
     App, api,
     http::{
-        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::apply,
         query::{self, Query},
     },
@@ -176,10 +177,7 @@ async fn check_header(app: &App, before: &StoredAccount, after: &Account) -> Api
 }
 
 async fn find(app: &App, id: AccountId) -> ApiResult<StoredAccount> {
-    app.table
-        .account(id, &app.keys)
-        .await?
-        .ok_or_else(|| Problem::not_found("account"))
+    found(app.table.account(id, &app.keys).await?, "account")
 }
 
 impl Versioned for StoredAccount {

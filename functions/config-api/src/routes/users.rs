@@ -25,6 +25,7 @@ use crate::{
     http::{
         ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, UpdateError, Versioned,
         auth::Principal,
+        found,
         patch::apply,
         query::{self, Query},
     },
@@ -172,10 +173,7 @@ pub async fn delete(
 }
 
 async fn find(app: &App, id: UserId) -> ApiResult<StoredUser> {
-    app.table
-        .user(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("user"))
+    found(app.table.user(id).await?, "user")
 }
 
 impl Versioned for StoredUser {

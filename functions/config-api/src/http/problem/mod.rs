@@ -1,6 +1,7 @@
 //! API errors as problem documents (RFC 9457).
 
 mod conversions;
+pub mod kinds;
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{scope::Scope, validation::ValidationErrors};
 use http::{Method, StatusCode};
 
+use self::kinds::Kind;
 pub use crate::api::{Problem, Reason};
 
 /// Maximum number of dependent resources that a conflict lists.
@@ -17,16 +19,11 @@ pub const MAX_LISTED: usize = 5;
 pub type ApiResult<T = Response> = Result<T, Problem>;
 
 impl Problem {
-    fn new(
-        status: StatusCode,
-        kind: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    fn new(kind: &Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind,
-            title,
-            status,
+            kind: kind.uri,
+            title: kind.title,
+            status: kind.status,
             detail: detail.into(),
             errors: Vec::new(),
             reason: None,
@@ -35,34 +32,19 @@ impl Problem {
 
     /// 400: the body is not JSON, or the cursor is invalid.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "/problems/bad-request",
-            "Bad request",
-            detail,
-        )
+        Self::new(&kinds::BAD_REQUEST, detail)
     }
 
     /// 401: identical for missing, malformed, unknown, revoked and expired tokens.
     pub fn unauthorized() -> Self {
         let detail = "Send a valid token: `Authorization: Bearer <token>`.";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "/problems/unauthorized",
-            "Unauthorized",
-            detail,
-        )
+        Self::new(&kinds::UNAUTHORIZED, detail)
     }
 
     /// 403: the token lacks the scope.
     pub fn forbidden(scope: &str) -> Self {
         let detail = format!("The token lacks the scope {scope}.");
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "/problems/forbidden",
-            "Forbidden",
-            detail,
-        )
+        Self::new(&kinds::FORBIDDEN, detail)
     }
 
     /// 403: `whose` scopes include those in `missing`, which the caller lacks.
@@ -72,46 +54,26 @@ impl Problem {
             "{whose} scopes that your token lacks: {}.",
             names.join(", ")
         );
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "/problems/forbidden",
-            "Forbidden",
-            detail,
-        )
+        Self::new(&kinds::FORBIDDEN, detail)
     }
 
     /// 403: the caller's address is not in the credential's `allowed_ips`.
     pub fn address_not_allowed() -> Self {
         let detail = "The request's IP address is not in the credential's `allowed_ips`.";
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "/problems/address-not-allowed",
-            "Address not allowed",
-            detail,
-        )
+        Self::new(&kinds::ADDRESS_NOT_ALLOWED, detail)
     }
 
     /// 404: no such resource. The middleware adds the ID from the path.
     pub fn not_found(what: &str) -> Self {
         let detail = format!("No {what} with this ID.");
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "/problems/not-found",
-            "Not found",
-            detail,
-        )
+        Self::new(&kinds::NOT_FOUND, detail)
     }
 
     /// 404: no route has this path.
     pub fn no_route(method: &Method, path: &str) -> Self {
         let shown: String = path.chars().take(200).collect();
         let detail = format!("No route for {method} {shown}. See /openapi.json.");
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "/problems/not-found",
-            "Not found",
-            detail,
-        )
+        Self::new(&kinds::NOT_FOUND, detail)
     }
 
     /// Adds the ID from the path to a 404.
@@ -131,22 +93,12 @@ impl Problem {
             "{method} is not supported here. Allowed: {}.",
             allowed.join(", ")
         );
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "/problems/method-not-allowed",
-            "Method not allowed",
-            detail,
-        )
+        Self::new(&kinds::METHOD_NOT_ALLOWED, detail)
     }
 
     /// 409: a name is already in use, or the resource's state does not allow the request.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "/problems/conflict",
-            "Conflict",
-            detail,
-        )
+        Self::new(&kinds::CONFLICT, detail)
     }
 
     /// 409: other resources depend on this one. Lists up to [`MAX_LISTED`] of them.
@@ -177,33 +129,18 @@ impl Problem {
     /// 412: the resource has changed since the client read it.
     pub fn stale() -> Self {
         let detail = "The resource has changed. Read it again and use its new ETag.";
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            "/problems/stale",
-            "Precondition failed",
-            detail,
-        )
+        Self::new(&kinds::STALE, detail)
     }
 
     /// 413: the body or the event's stored form is too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "/problems/too-large",
-            "Content too large",
-            detail,
-        )
+        Self::new(&kinds::TOO_LARGE, detail)
     }
 
     /// 415: the body is not JSON.
     pub fn unsupported_media_type() -> Self {
         let detail = "Send JSON with `Content-Type: application/json`.";
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "/problems/unsupported-media-type",
-            "Unsupported media type",
-            detail,
-        )
+        Self::new(&kinds::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
     /// 422: lists every invalid field.
@@ -217,12 +154,7 @@ impl Problem {
             }
             count => format!("The request has {count} invalid fields. Not all of them are listed."),
         };
-        let problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "/problems/validation",
-            "The request is not valid",
-            detail,
-        );
+        let problem = Self::new(&kinds::VALIDATION, detail);
         Self {
             errors: problems.0,
             ..problem
@@ -231,44 +163,24 @@ impl Problem {
 
     /// 508: the chain of requests exceeded the maximum number of hops through Tieline.
     pub fn loop_detected(error: impl std::fmt::Display) -> Self {
-        Self::new(
-            StatusCode::LOOP_DETECTED,
-            "/problems/loop",
-            "Loop detected",
-            error.to_string(),
-        )
+        Self::new(&kinds::LOOP, error.to_string())
     }
 
     /// 500: `error` is logged and not returned to the client.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
         let detail = "Internal error. Quote `request_id` when you report it.";
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "/problems/internal",
-            "Internal error",
-            detail,
-        )
+        Self::new(&kinds::INTERNAL, detail)
     }
 
     /// 502: a third party or the connection to it failed.
     pub fn bad_gateway(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_GATEWAY,
-            "/problems/bad-gateway",
-            "Bad gateway",
-            detail,
-        )
+        Self::new(&kinds::BAD_GATEWAY, detail)
     }
 
     /// 504: a third party sent no complete response.
     pub fn gateway_timeout(detail: impl Into<String>, reason: Reason) -> Self {
-        let problem = Self::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "/problems/gateway-timeout",
-            "Gateway timeout",
-            detail,
-        );
+        let problem = Self::new(&kinds::GATEWAY_TIMEOUT, detail);
         Self {
             reason: Some(reason),
             ..problem

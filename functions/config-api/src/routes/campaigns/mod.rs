@@ -18,8 +18,9 @@ use serde_json::Value;
 use crate::{
     App, api,
     http::{
-        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::apply,
         query::{self, Query},
     },
@@ -140,10 +141,7 @@ pub async fn delete(
 
 /// Returns the campaign with this ID.
 pub(super) async fn find(app: &App, id: CampaignId) -> ApiResult<Campaign> {
-    app.table
-        .campaign(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("campaign"))
+    found(app.table.campaign(id).await?, "campaign")
 }
 
 /// Rejects providers that don't exist or serve another channel.

@@ -30,6 +30,7 @@ use crate::{
     http::{
         ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::apply,
         query::{self, Query},
     },
@@ -239,10 +240,7 @@ async fn change(
 }
 
 async fn find(app: &App, id: CredentialId) -> ApiResult<Credential> {
-    app.table
-        .credential(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("credential"))
+    found(app.table.credential(id).await?, "credential")
 }
 
 impl Versioned for Credential {

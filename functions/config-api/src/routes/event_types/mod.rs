@@ -23,7 +23,7 @@ use self::input::{document, patched};
 use crate::{
     App, api,
     http::{
-        ApiResult, Created, IfMatch, JsonBody, Problem, Tagged, Versioned, auth::Principal,
+        ApiResult, Created, IfMatch, JsonBody, Problem, Tagged, Versioned, auth::Principal, found,
         query::Query,
     },
 };
@@ -185,10 +185,7 @@ async fn find(app: &App, name: &str) -> ApiResult<CustomType> {
         ));
     }
     let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
-    app.table
-        .event_type(&name)
-        .await?
-        .ok_or_else(|| Problem::not_found("event type"))
+    found(app.table.event_type(&name).await?, "event type")
 }
 
 impl Versioned for CustomType {

@@ -18,8 +18,9 @@ use crate::{
     accept_event::{self, Request, Types},
     api,
     http::{
-        ApiResult, JsonBody, PathId, Problem, Tagged,
+        ApiResult, JsonBody, PathId, Tagged,
         auth::Principal,
+        found,
         idempotency::header_key,
         query::{self, Query},
         time_range::time_range,
@@ -119,11 +120,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<EventId>,
 ) -> ApiResult<Tagged<api::EventWithDeliveries>> {
-    let dispatched = app
-        .table
-        .event(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("event"))?;
+    let dispatched = found(app.table.event(id).await?, "event")?;
     let deliveries = deliveries::of_event(&app, &dispatched).await?;
     let event = dispatched.try_into()?;
     Ok(Tagged::hashed(api::EventWithDeliveries::new(

@@ -15,7 +15,7 @@ use platform::{
 
 use crate::{
     App, api,
-    http::{ApiResult, JsonBody, PathId, Problem, Tagged},
+    http::{ApiResult, JsonBody, PathId, Problem, Tagged, found},
 };
 
 /// Cancels a queued message.
@@ -34,11 +34,7 @@ pub async fn cancel(
 ) -> ApiResult<Tagged<api::MessageWithAttempts>> {
     body.empty()?;
     for _ in 0..MAX_ATTEMPTS {
-        let row = app
-            .table
-            .message(MessageRef::Message(id))
-            .await?
-            .ok_or_else(|| Problem::not_found("message"))?;
+        let row = found(app.table.message(MessageRef::Message(id)).await?, "message")?;
         let Some(cancelled) = row.cancelled(clock::now()) else {
             // The request that cancelled it may have ended before it published the event.
             // Publishing again is safe: the event has the same ID.

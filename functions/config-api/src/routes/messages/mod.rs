@@ -22,8 +22,9 @@ use crate::{
     accept_message::{self, Request},
     api,
     http::{
-        ApiResult, Created, JsonBody, PathId, Problem, Tagged,
+        ApiResult, Created, JsonBody, PathId, Tagged,
         auth::Principal,
+        found,
         idempotency::header_key,
         query::{self, Query},
         time_range::time_range,
@@ -160,10 +161,6 @@ pub(super) async fn read<T: for<'a> From<&'a Message>>(
     id: MessageRef,
     what: &str,
 ) -> ApiResult<Tagged<T>> {
-    let row = app
-        .table
-        .message(id)
-        .await?
-        .ok_or_else(|| Problem::not_found(what))?;
+    let row = found(app.table.message(id).await?, what)?;
     Ok(Tagged::new(row.version, T::from(&row)))
 }

@@ -28,8 +28,9 @@ use serde_json::Value;
 use crate::{
     App, api,
     http::{
-        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::{apply, respell},
         query::{self, Query},
     },
@@ -226,10 +227,7 @@ fn default_removed(caller: &Principal, previous: ProviderId) -> audit::Entry {
 }
 
 async fn find(app: &App, id: ProviderId) -> ApiResult<StoredProvider> {
-    app.table
-        .provider(id, &app.keys)
-        .await?
-        .ok_or_else(|| Problem::not_found("provider"))
+    found(app.table.provider(id, &app.keys).await?, "provider")
 }
 
 impl Versioned for StoredProvider {

@@ -32,6 +32,7 @@ use crate::{
     http::{
         ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::apply,
         query::{self, Query},
     },
@@ -284,10 +285,7 @@ fn changed_fields(before: &StoredService, after: &StoredService) -> Vec<String> 
 
 /// Returns the service with this ID.
 pub(super) async fn find(app: &App, id: ServiceId) -> ApiResult<StoredService> {
-    app.table
-        .service(id, &app.keys)
-        .await?
-        .ok_or_else(|| Problem::not_found("service"))
+    found(app.table.service(id, &app.keys).await?, "service")
 }
 
 impl Versioned for StoredService {

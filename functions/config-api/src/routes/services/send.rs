@@ -16,7 +16,7 @@ use platform::{
 use super::response::{MAX_BODY_BYTES, view};
 use crate::{
     App, api,
-    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, problem::Reason},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, found, problem::Reason},
 };
 
 /// Sends a request to a service and returns the service's response.
@@ -32,11 +32,7 @@ pub async fn send(
     PathId(id): PathId<ServiceId>,
     body: JsonBody,
 ) -> ApiResult<Json<api::Sent>> {
-    let connection = app
-        .table
-        .connection(id, &app.keys)
-        .await?
-        .ok_or_else(|| Problem::not_found("service"))?;
+    let connection = found(app.table.connection(id, &app.keys).await?, "service")?;
     let (settings, account) = (&connection.service.settings, &connection.account);
     let request = send::parse(
         body.json_or_default()?,

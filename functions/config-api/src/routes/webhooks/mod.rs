@@ -31,8 +31,9 @@ use self::checks::{
 use crate::{
     App, api,
     http::{
-        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Tagged, Versioned,
         auth::Principal,
+        found,
         patch::{apply, respell},
         query::{self, Query},
     },
@@ -276,10 +277,7 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
 
 /// Returns the webhook with this ID.
 pub(super) async fn find(app: &App, id: WebhookId) -> ApiResult<Webhook> {
-    app.table
-        .webhook(id, &app.keys)
-        .await?
-        .ok_or_else(|| Problem::not_found("webhook"))
+    found(app.table.webhook(id, &app.keys).await?, "webhook")
 }
 
 /// Returns the given secret, or a generated one and a copy to show once.

@@ -168,14 +168,6 @@ impl<K: Kind> FromStr for Id<K> {
     }
 }
 
-impl<K: Kind> TryFrom<String> for Id<K> {
-    type Error = ParseIdError;
-
-    fn try_from(text: String) -> Result<Self, ParseIdError> {
-        text.parse()
-    }
-}
-
 impl<K: Kind> Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

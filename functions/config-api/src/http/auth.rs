@@ -61,6 +61,16 @@ impl Principal {
             Err(Problem::forbidden(scope.as_str()))
         }
     }
+
+    /// Returns 403 if the caller lacks some of `scopes`, which are `whose`.
+    pub fn require_all(&self, scopes: &Scopes, whose: &str) -> ApiResult<()> {
+        let missing = self.scopes.lack(scopes);
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::missing_scopes(whose, &missing))
+        }
+    }
 }
 
 /// The caller that [`authenticate`] resolved. Routes without a token have none.

@@ -195,16 +195,8 @@ async fn check_switch(
     let held = credentials
         .iter()
         .filter(|credential| credential.revoked_at.is_none());
-    let missing = caller.scopes.lack(
-        &held
-            .flat_map(|credential| credential.settings.scopes.iter())
-            .collect(),
-    );
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::missing_scopes("The user's credentials have", &missing).into())
-    }
+    let scopes = held.flat_map(|credential| credential.settings.scopes.iter());
+    Ok(caller.require_all(&scopes.collect(), "The user's credentials have")?)
 }
 
 /// Returns an admin credential of another user, or 409 if there is none. Required even if the user

@@ -145,17 +145,14 @@ impl Bundle {
             let stray = ValidationErrors::here("is not the campaign's SMS or e-mail provider");
             problems.extend(stray.under(&at.to_string()).under("providers").0);
         }
-        if problems.is_empty() {
-            Ok(Self {
-                name: campaign.name,
-                description: campaign.description,
-                sms,
-                email,
-                providers,
-            })
-        } else {
-            Err(ValidationErrors(problems))
-        }
+        ValidationErrors::check(problems)?;
+        Ok(Self {
+            name: campaign.name,
+            description: campaign.description,
+            sms,
+            email,
+            providers,
+        })
     }
 }
 

@@ -145,7 +145,6 @@ impl Import {
                 .under("secrets")
                 .0
         });
-        let stray = ValidationErrors(stray.collect());
         let parsed = (|| {
             Some(Self {
                 dry_run: dry_run?,
@@ -154,11 +153,7 @@ impl Import {
             })
         })();
         let import = fields.finish(parsed)?;
-        if stray.0.is_empty() {
-            Ok(import)
-        } else {
-            Err(stray)
-        }
+        ValidationErrors::check(stray.collect()).map(|()| import)
     }
 
     /// Names to look up before [`Import::plan`]; at most 60.

@@ -86,11 +86,7 @@ impl Settings {
             Some(ValidationErrors::here(detail).under(field).0)
         };
         let problems: Vec<_> = wanted.into_iter().filter_map(problem).flatten().collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ValidationErrors(problems))
-        }
+        ValidationErrors::check(problems)
     }
 
     /// The providers that it uses.

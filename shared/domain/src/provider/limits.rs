@@ -143,11 +143,7 @@ impl Limits {
             };
             problems.extend(ValidationErrors::here(detail).under(field.source()).0);
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ValidationErrors(problems))
-        }
+        ValidationErrors::check(problems)
     }
 }
 

@@ -149,11 +149,7 @@ impl SecretOrigins {
                 origins.insert(place, origin.clone());
             }
         }
-        if missing.is_empty() {
-            Ok(Self(origins))
-        } else {
-            Err(ValidationErrors(missing))
-        }
+        ValidationErrors::check(missing).map(|()| Self(origins))
     }
 }
 

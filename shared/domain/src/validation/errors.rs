@@ -36,6 +36,18 @@ impl ValidationErrors {
         }])
     }
 
+    /// Fails with these errors, if there are any.
+    ///
+    /// # Errors
+    /// Returns all of them.
+    pub fn check(problems: Vec<FieldError>) -> Validated<()> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(problems))
+        }
+    }
+
     /// Limits the errors to 100 entries and 64 KiB. If some are left out, a last entry on the
     /// document itself says how many.
     #[must_use]

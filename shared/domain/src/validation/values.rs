@@ -126,11 +126,7 @@ fn gather<T>(
             Err(found) => problems.extend(found.under(&token).0),
         }
     }
-    if problems.is_empty() {
-        Ok(parsed)
-    } else {
-        Err(ValidationErrors(problems))
-    }
+    ValidationErrors::check(problems).map(|()| parsed)
 }
 
 /// A resource name: trimmed, 1 to 100 characters, no control characters.

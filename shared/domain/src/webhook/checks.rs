@@ -80,11 +80,7 @@ pub(super) fn check_account_headers(
                 .0,
         );
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ValidationErrors(problems))
-    }
+    ValidationErrors::check(problems)
 }
 
 /// Validates the size of the settings. An error names the largest field.

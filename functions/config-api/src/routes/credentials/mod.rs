@@ -102,8 +102,8 @@ pub async fn create(
     let settings = Settings::parse(body.json()?, caller.user, now)?;
     require_scopes(&caller, &settings)?;
     // A credential of another user would outlive the caller's own user.
-    if settings.user_id != caller.user && !caller.scopes.grants(Scope::UsersWrite) {
-        return Err(Problem::forbidden(Scope::UsersWrite.as_str()));
+    if settings.user_id != caller.user {
+        caller.require_scope(Scope::UsersWrite)?;
     }
     let holder = app
         .table
@@ -251,12 +251,7 @@ impl Versioned for Credential {
 
 /// Returns 403 if the credential has scopes that the caller lacks.
 fn require_scopes(caller: &Principal, settings: &Settings) -> ApiResult<()> {
-    let missing = caller.scopes.lack(&settings.scopes);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::missing_scopes("The credential has", &missing))
-    }
+    caller.require_all(&settings.scopes, "The credential has")
 }
 
 /// If the change removes an admin credential that never expires, returns another one, or 409 if

@@ -51,11 +51,7 @@ pub(super) async fn check_references(
                 .0,
         );
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ValidationErrors(problems).into())
-    }
+    Ok(ValidationErrors::check(problems)?)
 }
 
 /// Returns 403 without the scope `admin` if stored secrets would be sent to a new origin: those of

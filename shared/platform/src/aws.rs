@@ -174,23 +174,44 @@ fn amazon_roots() -> TrustStore {
 pub(crate) fn fake(
     respond: impl Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
 ) -> Aws {
-    let http = aws_smithy_http_client::test_util::infallible_client_fn(move |request| {
-        let target = request.headers()["x-amz-target"].to_str().expect("ASCII");
-        let (_, action) = target.rsplit_once('.').expect("an action");
-        let body = request.body().bytes().expect("a body");
-        let (status, output) = respond(action, serde_json::from_slice(body).expect("JSON"));
-        let response = http::Response::builder()
-            .status(status)
-            .body(output.to_string());
-        response.expect("a response")
-    });
+    use aws_sdk_sqs::config::http::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+    };
+
+    struct Fake<F>(F);
+    impl<F> std::fmt::Debug for Fake<F> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Fake")
+        }
+    }
+    impl<F: Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync> HttpConnector
+        for Fake<F>
+    {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let action = request
+                .headers()
+                .get("x-amz-target")
+                .expect("target")
+                .rsplit('.')
+                .next()
+                .expect("action");
+            let input =
+                serde_json::from_slice(request.body().bytes().expect("body")).expect("json");
+            let (status, output) = (self.0)(action, input);
+            let status = status.try_into().expect("status");
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, output.to_string().into())))
+        }
+    }
+
+    let connector = SharedHttpConnector::new(Fake(respond));
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(
             aws_sdk_sqs::config::Credentials::for_tests(),
         ))
-        .http_client(http)
+        .http_client(http_client_fn(move |_, _| connector.clone()))
         .retry_config(RetryConfig::disabled());
     Aws::new(config.build())
 }

@@ -94,7 +94,7 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
 pub(crate) fn move_aside(workspace: &Workspace) -> Result<PathBuf, StartError> {
     let mut number = 1;
     let aside = loop {
-        let path = workspace.file(&format!("{}{number}", UNUSABLE));
+        let path = workspace.file(&format!("{UNUSABLE}{number}"));
         if !path.exists() {
             break path;
         }

@@ -259,7 +259,7 @@ impl Drop for Context {
 
 async fn one_break_anywhere(case: Case) {
     let egress = egress();
-    let points = run(case, &egress, None).await;
+    let points = Box::pin(run(case, &egress, None)).await;
     let mut breaks = Vec::new();
     for (n, operation) in points.aws.iter().enumerate() {
         breaks.push(Break::Aws(n, FaultPlan::CrashBefore));
@@ -286,7 +286,7 @@ async fn one_break_anywhere(case: Case) {
     breaks.extend((0..points.sent).map(Break::Copy));
     for point in breaks {
         let context = Context(Some(point));
-        run(case, &egress, context.0.as_ref()).await;
+        Box::pin(run(case, &egress, context.0.as_ref())).await;
     }
 }
 

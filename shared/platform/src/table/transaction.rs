@@ -129,7 +129,9 @@ impl Transaction<'_> {
     ) {
         if before != after {
             for (id, change) in [(before, -1), (after, 1)] {
-                id.into_iter().for_each(|id| count(self, id, change));
+                if let Some(id) = id {
+                    count(self, id, change);
+                }
             }
         }
     }

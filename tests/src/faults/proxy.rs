@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(call().await.expect("a response").status(), 200);
 
         let lost = |seed: &u64| chosen(100, *seed, 0) == Some(Fault::ResponseLost);
-        proxy.fail(100, (0..).find(lost).expect("a seed"));
+        proxy.fail(100, (0..100).find(lost).expect("a seed"));
         call().await.expect_err("no response");
 
         for request in emulator.wait_for(2).await {

@@ -68,6 +68,8 @@ fn cancelled_row_waits_for_no_task() {
         updated_at: at(3),
     };
     assert_eq!(cancelled(None), fresh);
+    let (_, task) = fresh.manual_retry(0, at(4), "manual".to_owned());
+    assert_eq!(task.attempt, request(1, "manual"));
     let mut row = failing_row(&RetryPolicy::default());
     let after = cancelled(Some(row.clone()));
     row.progress.awaited = None;
@@ -119,23 +121,31 @@ fn manual_retry_starts_a_new_chain() {
 
 #[test]
 fn manual_retry_ends_older_chain() {
-    let policy = RetryPolicy::default();
+    let policy = RetryPolicy::Custom {
+        delays_seconds: vec![10, 100],
+    };
     let row = failing_row(&policy);
     let older = row.awaited_task().expect("a retry");
     let (row, task) = row.manual_retry(0, at(10), "manual".to_owned());
     assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
-    // The schedule starts again: 48 more retries, counted from this attempt.
+    // The schedule starts again.
     let row = settle(Some(row), &task, &failed(500), &policy, at(20));
     let retry = DeliveryTask {
         attempt: AttemptRequest {
-            due_at: Some(at(1820)),
+            due_at: Some(at(30)),
             ..request(3, "t3")
         },
         queued_at: at(10),
         hops: 2,
         ..first_task()
     };
-    assert_eq!(row.awaited_task(), Some(retry));
+    assert_eq!(row.awaited_task().as_ref(), Some(&retry));
+    let row = settle(Some(row), &retry, &failed(500), &policy, at(30));
+    let awaited = row
+        .progress
+        .awaited
+        .map(|next| (next.id.number, next.due_at));
+    assert_eq!(awaited, Some((4, at(130))));
     assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
 }
 

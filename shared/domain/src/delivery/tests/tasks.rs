@@ -93,5 +93,9 @@ fn task_in_a_line_is_checked_whenever_it_arrives() {
         assert_eq!(task.delay(at(now)), 0);
     }
     assert_eq!(task.place_in(line(2), at(0)), None, "another line");
-    assert!(first_task().is_fresh());
+    let first = first_task();
+    assert_eq!(
+        (first.is_fresh(), first.delay(at(0)), first.hops),
+        (true, 0, 0)
+    );
 }

@@ -10,6 +10,7 @@ fn policies_round_trip_and_invalid_ones_are_reported() {
         json!({"type": "fixed", "interval_seconds": 9, "duration_seconds": 9}),
         json!({"type": "standard"}),
         json!({"type": "custom", "delays_seconds": [1, 604_799]}),
+        json!({"type": "custom", "delays_seconds": vec![1; 100]}),
         json!({"type": "none"}),
     ] {
         assert_eq!(
@@ -57,6 +58,10 @@ fn policies_round_trip_and_invalid_ones_are_reported() {
         (json!({"type": "custom"}), vec!["/delays_seconds"]),
         (
             json!({"type": "custom", "delays_seconds": []}),
+            vec!["/delays_seconds"],
+        ),
+        (
+            json!({"type": "custom", "delays_seconds": vec![1; 101]}),
             vec!["/delays_seconds"],
         ),
         (

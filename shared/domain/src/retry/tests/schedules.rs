@@ -32,6 +32,7 @@ fn schedules_have_documented_offsets() {
         (RetryPolicy::default(), 0, default.clone()),
         (RetryPolicy::default(), 30, default),
         (fixed(7, 20), 0, vec![7, 14]),
+        (fixed(1, 2), 0, vec![1, 2]),
         (fixed(1, 3), 2, vec![2]),
         (fixed(10, 60), 25, vec![25, 50]),
         (fixed(20, 20), 0, vec![20]),

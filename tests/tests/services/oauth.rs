@@ -5,7 +5,6 @@ use std::time::Duration;
 use domain::{
     account::{Account, Settings},
     audit::{Actor, Entry},
-    secrets::Reveal,
 };
 use jiff::Timestamp;
 use platform::{
@@ -108,7 +107,7 @@ impl OAuthFixture {
 
     /// Changes the account's name and these fields of its authorization, as an admin does.
     pub(crate) async fn change(&self, before: &Account, name: &str, fields: &Value) -> Account {
-        let mut document = Value::Object(before.settings.to_map(Reveal::Full));
+        let mut document = Value::Object(before.settings.to_map());
         document["name"] = json!(name);
         let after = before
             .clone()

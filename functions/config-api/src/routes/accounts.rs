@@ -7,7 +7,6 @@ use domain::{
     account::{Account, Settings},
     audit,
     id::AccountId,
-    secrets::Reveal,
 };
 use http::StatusCode;
 use platform::{
@@ -107,11 +106,11 @@ pub async fn patch(
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: StoredAccount| async move {
-        let old = Value::Object(before.account.settings.to_map(Reveal::Full));
+        let old = Value::Object(before.account.settings.to_map());
         let mut document = before.account.settings.base(patch);
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow)?;
-        let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
+        let fields = audit::changes(&old, &Value::Object(settings.to_map()));
         let after = before
             .account
             .clone()

@@ -22,7 +22,6 @@ use crate::{
     outgoing::{header_name, header_secret},
     resource::Resource,
     secrets::{
-        Reveal,
         origin::{Origin, SecretOrigins},
         put_secret,
         redact::Secrets,
@@ -113,21 +112,18 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Returns the document that [`Settings::parse`] reads, or one with hints instead of secrets.
-    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
+    /// Returns the document that [`Settings::parse`] reads.
+    pub fn to_map(&self) -> Map<String, Value> {
         Map::from_iter([
             ("name".to_owned(), json!(self.name)),
-            (
-                "authorization".to_owned(),
-                self.authorization.to_value(reveal),
-            ),
+            ("authorization".to_owned(), self.authorization.to_value()),
         ])
     }
 
     /// Returns the full document to which the merge patch `patch` applies, without the fields of a
     /// kind of authorization or grant that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
-        let mut base = Value::Object(self.to_map(Reveal::Full));
+        let mut base = Value::Object(self.to_map());
         let replaced = |field: &str| {
             let wanted = &patch["authorization"][field];
             !wanted.is_null() && *wanted != base["authorization"][field]
@@ -167,7 +163,7 @@ impl Authorization {
         fields.finish(authorization)
     }
 
-    fn to_value(&self, reveal: Reveal) -> Value {
+    fn to_value(&self) -> Value {
         match self {
             Self::None => json!({"type": "none"}),
             Self::Header { name, value } => {
@@ -175,10 +171,10 @@ impl Authorization {
                     ("type".to_owned(), json!("header")),
                     ("name".to_owned(), json!(name.as_str())),
                 ]);
-                put_secret(&mut map, "value", value, reveal);
+                put_secret(&mut map, "value", value);
                 map.into()
             }
-            Self::OAuth2(oauth2) => oauth2.to_map(reveal).into(),
+            Self::OAuth2(oauth2) => oauth2.to_map().into(),
         }
     }
 

@@ -10,13 +10,7 @@ use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
 use crate::{
-    secrets::{
-        Reveal,
-        mask::{self, unmasked},
-        origin::StoredSecret,
-        put_secret,
-        redact::Secrets,
-    },
+    secrets::{mask::unmasked, origin::StoredSecret, put_secret, redact::Secrets},
     validation::{
         self, FieldReader, Source, Validated, ValidationErrors, one_of, secret, string, text,
     },
@@ -131,11 +125,7 @@ impl OAuth2 {
         })
     }
 
-    pub(super) fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
-        let token_url = match reveal {
-            Reveal::Full => self.token_url.to_string(),
-            Reveal::Hints => mask::url(self.token_url.as_str()),
-        };
+    pub(super) fn to_map(&self) -> Map<String, Value> {
         let client_auth = CLIENT_AUTHS
             .iter()
             .find(|(_, auth)| *auth == self.client_auth)
@@ -143,13 +133,13 @@ impl OAuth2 {
         let mut map = Map::new();
         map.insert("type".to_owned(), json!("oauth2"));
         map.insert("grant_type".to_owned(), json!(self.grant.name()));
-        map.insert("token_url".to_owned(), json!(token_url));
+        map.insert("token_url".to_owned(), json!(self.token_url.as_str()));
         map.insert("client_id".to_owned(), json!(self.client_id));
-        put_secret(&mut map, "client_secret", &self.client_secret, reveal);
+        put_secret(&mut map, "client_secret", &self.client_secret);
         map.insert("scope".to_owned(), json!(self.scope));
         map.insert("audience".to_owned(), json!(self.audience));
         if let Grant::RefreshToken(token) = &self.grant {
-            put_secret(&mut map, "refresh_token", token, reveal);
+            put_secret(&mut map, "refresh_token", token);
         }
         map.insert("client_auth".to_owned(), json!(client_auth));
         map
@@ -157,7 +147,7 @@ impl OAuth2 {
 
     /// Identifies these settings: an access token issued under other settings is not used.
     pub fn fingerprint(&self) -> String {
-        digest(&self.to_map(Reveal::Full).into())
+        digest(&self.to_map().into())
     }
 
     /// Identifies the consent: a refresh token from another consent is not used. The requested

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::mac::{Algorithm, Encoding, Hmac};
 use crate::{
     outgoing,
-    secrets::{Reveal, put_secret},
+    secrets::put_secret,
     signature::{SigningSecret, check_issued},
     validation::{self, FieldReader, Source, Validated, ValidationErrors, one_of, string, text},
 };
@@ -124,29 +124,28 @@ impl Verification {
         fields.finish(verification)
     }
 
-    /// Returns the document that [`Verification::parse`] reads, or one with hints instead of
-    /// secrets.
-    pub fn to_value(&self, reveal: Reveal) -> Value {
+    /// Returns the document that [`Verification::parse`] reads.
+    pub fn to_value(&self) -> Value {
         let mut map = Map::new();
         map.insert("type".to_owned(), json!(self.name()));
         match self {
             Self::None => {}
             Self::StandardWebhooks(secret) => {
-                put_secret(&mut map, "secret", &secret.expose().into(), reveal);
+                put_secret(&mut map, "secret", &secret.expose().into());
             }
             Self::Github(secret)
             | Self::Stripe(secret)
             | Self::Slack(secret)
             | Self::Shopify(secret)
-            | Self::Twilio(secret) => put_secret(&mut map, "secret", secret, reveal),
-            Self::Hmac(hmac) => hmac.put(&mut map, reveal),
+            | Self::Twilio(secret) => put_secret(&mut map, "secret", secret),
+            Self::Hmac(hmac) => hmac.put(&mut map),
             Self::Basic { username, password } => {
                 map.insert("username".to_owned(), json!(username));
-                put_secret(&mut map, "password", password, reveal);
+                put_secret(&mut map, "password", password);
             }
             Self::Header { name, value } => {
                 map.insert("name".to_owned(), json!(name.as_str()));
-                put_secret(&mut map, "value", value, reveal);
+                put_secret(&mut map, "value", value);
             }
         }
         map.into()
@@ -196,7 +195,7 @@ impl Hmac {
         })
     }
 
-    fn put(&self, map: &mut Map<String, Value>, reveal: Reveal) {
+    fn put(&self, map: &mut Map<String, Value>) {
         let algorithm = ALGORITHMS
             .iter()
             .find(|(_, algorithm)| *algorithm == self.algorithm)
@@ -205,7 +204,7 @@ impl Hmac {
             .iter()
             .find(|(_, encoding)| *encoding == self.encoding)
             .map(|(name, _)| name);
-        put_secret(map, "secret", &self.secret, reveal);
+        put_secret(map, "secret", &self.secret);
         map.insert("header".to_owned(), json!(self.header.as_str()));
         map.insert("algorithm".to_owned(), json!(algorithm));
         map.insert("encoding".to_owned(), json!(encoding));

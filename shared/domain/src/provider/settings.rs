@@ -16,11 +16,7 @@ use crate::{
     message::{Channel, new::sender},
     outgoing,
     pointer::Pointer,
-    secrets::{
-        Reveal,
-        mask::{self, unmasked},
-        put_secret,
-    },
+    secrets::{mask::unmasked, put_secret},
     signature::{self, SigningSecret},
     template::UrlTemplate,
     validation::{
@@ -174,42 +170,27 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Returns the document that [`Settings::parse`] reads, or one with masks and hints instead of
-    /// secrets.
-    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
-        let mut map = self.to_bundle(reveal);
+    /// Returns the document that [`Settings::parse`] reads.
+    pub fn to_map(&self) -> Map<String, Value> {
+        let mut map = Map::new();
         for (field, key) in [("api_key", &self.api_key), ("secret_key", &self.secret_key)] {
-            match key {
-                Some(key) => put_secret(&mut map, field, key, reveal),
-                None if reveal == Reveal::Hints => {
-                    map.insert(format!("{field}_hint"), Value::Null);
-                }
-                None => {}
+            if let Some(key) = key {
+                put_secret(&mut map, field, key);
             }
         }
-        map.insert("default".to_owned(), json!(self.default));
-        map
-    }
-
-    /// The portable part of the document: without keys and without `default`.
-    pub fn to_bundle(&self, reveal: Reveal) -> Map<String, Value> {
-        let send_url = match reveal {
-            Reveal::Full => self.send_url.as_str().to_owned(),
-            Reveal::Hints => mask::url(self.send_url.as_str()),
-        };
-        let mut map = Map::new();
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("name", json!(self.name));
         put("provider_id", json!(self.provider_id));
         put("channel", json!(self.channel));
-        put("send_url", json!(send_url));
+        put("send_url", json!(self.send_url.as_str()));
+        put("default", json!(self.default));
         put("from", json!(self.from));
         put("auth", self.auth.to_value());
         put(
             "request",
             self.request
                 .as_ref()
-                .map_or(Value::Null, |request| request.to_value(reveal)),
+                .map_or(Value::Null, |request| request.to_value()),
         );
         put(
             "response",
@@ -230,7 +211,7 @@ impl Settings {
     /// Returns the full document to which the merge patch `patch` applies, without the fields of a
     /// kind of authentication that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
-        let mut base = Value::Object(self.to_map(Reveal::Full));
+        let mut base = Value::Object(self.to_map());
         let wanted = &patch["auth"]["type"];
         if !wanted.is_null() && *wanted != base["auth"]["type"] {
             base["auth"] = Value::Null;

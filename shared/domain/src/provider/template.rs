@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use super::Limits;
 use crate::{
     outgoing::{FORMATS, headers, method},
-    secrets::{Reveal, mask},
     template::{BodyTemplate, Format, HeaderTemplate},
     validation::{FieldReader, Source, Validated, ValidationErrors, one_of, string},
 };
@@ -87,16 +86,12 @@ impl RequestTemplate {
         fields.finish(parsed)
     }
 
-    /// Returns the document that is parsed, or one with masks instead of secret header values.
-    pub(super) fn to_value(&self, reveal: Reveal) -> Value {
-        let shown = |name: &HeaderName, value: &str| match reveal {
-            Reveal::Full => value.to_owned(),
-            Reveal::Hints => mask::header(name.as_str(), value),
-        };
+    /// Returns the document that is parsed.
+    pub(super) fn to_value(&self) -> Value {
         let headers = self
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), shown(name, value.as_str()).into()));
+            .map(|(name, value)| (name.to_string(), value.as_str().into()));
         json!({
             "method": self.method.as_str(),
             "format": self.format,

@@ -7,27 +7,7 @@ pub mod redact;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-/// How a document shows secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reveal {
-    /// In full: for encrypted storage and as the base of a merge patch.
-    Full,
-    /// As hints and masks: for API responses.
-    Hints,
-}
-
-/// Adds the secret, or its hint, to a document.
-pub(crate) fn put_secret(
-    map: &mut Map<String, Value>,
-    field: &str,
-    secret: &SecretString,
-    reveal: Reveal,
-) {
-    match reveal {
-        Reveal::Full => map.insert(field.to_owned(), json!(secret.expose_secret())),
-        Reveal::Hints => map.insert(
-            format!("{field}_hint"),
-            json!(mask::hint(secret.expose_secret())),
-        ),
-    };
+/// Adds the secret to a document that is stored encrypted.
+pub(crate) fn put_secret(map: &mut Map<String, Value>, field: &str, secret: &SecretString) {
+    map.insert(field.to_owned(), json!(secret.expose_secret()));
 }

@@ -17,7 +17,7 @@ use crate::{
     id::{AccountId, ServiceId, UserId},
     inbound::Verification,
     resource::Resource,
-    secrets::{Reveal, mask, redact::Secrets},
+    secrets::redact::Secrets,
     validation::{FieldReader, Validated, ValidationErrors, name, one_of, string, whole},
 };
 
@@ -151,13 +151,8 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Returns the document that [`Settings::parse`] reads, or one with masks and hints instead of
-    /// secrets.
-    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
-        let server_url = match reveal {
-            Reveal::Full => self.server_url.to_string(),
-            Reveal::Hints => mask::url(self.server_url.as_str()),
-        };
+    /// Returns the document that [`Settings::parse`] reads.
+    pub fn to_map(&self) -> Map<String, Value> {
         let kind = KINDS
             .iter()
             .find(|(_, kind)| *kind == self.kind)
@@ -166,21 +161,18 @@ impl Settings {
             ("name".to_owned(), json!(self.name)),
             ("type".to_owned(), json!(kind)),
             ("account_id".to_owned(), json!(self.account_id)),
-            ("server_url".to_owned(), json!(server_url)),
+            ("server_url".to_owned(), json!(self.server_url.as_str())),
             ("timeout_seconds".to_owned(), json!(self.timeout_seconds)),
             ("timeout_message".to_owned(), json!(self.timeout_message)),
             ("user_id".to_owned(), json!(self.user_id)),
-            (
-                "verification".to_owned(),
-                self.verification.to_value(reveal),
-            ),
+            ("verification".to_owned(), self.verification.to_value()),
         ])
     }
 
     /// Returns the full document to which the merge patch `patch` applies, without an account or a
     /// kind of verification that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
-        let mut base = Value::Object(self.to_map(Reveal::Full));
+        let mut base = Value::Object(self.to_map());
         if !patch["account"].is_null() {
             base["account_id"] = Value::Null;
         }

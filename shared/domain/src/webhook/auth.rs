@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::{
     header,
     outgoing::{header_name, header_secret, username},
-    secrets::{Reveal, mask},
     validation::{FieldReader, Source, Validated, ValidationErrors, string},
 };
 
@@ -72,27 +71,16 @@ impl Auth {
         fields.finish(auth)
     }
 
-    /// Returns the document that [`Auth::parse`] reads, or one with hints instead of secrets.
-    pub fn to_value(&self, reveal: Reveal) -> Value {
-        match (self, reveal) {
-            (Self::None, _) => json!({"type": "none"}),
-            (Self::Basic { username, password }, Reveal::Full) => {
+    /// Returns the document that [`Auth::parse`] reads.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::None => json!({"type": "none"}),
+            Self::Basic { username, password } => {
                 json!({"type": "basic", "username": username, "password": password.expose_secret()})
             }
-            (Self::Basic { username, password }, Reveal::Hints) => {
-                json!({"type": "basic", "username": username, "password_hint": mask::hint(password.expose_secret())})
-            }
-            (Self::Bearer(token), Reveal::Full) => {
-                json!({"type": "bearer", "token": token.expose_secret()})
-            }
-            (Self::Bearer(token), Reveal::Hints) => {
-                json!({"type": "bearer", "token_hint": mask::hint(token.expose_secret())})
-            }
-            (Self::ApiKey { header, value }, Reveal::Full) => {
+            Self::Bearer(token) => json!({"type": "bearer", "token": token.expose_secret()}),
+            Self::ApiKey { header, value } => {
                 json!({"type": "api_key", "header": header.as_str(), "value": value.expose_secret()})
-            }
-            (Self::ApiKey { header, value }, Reveal::Hints) => {
-                json!({"type": "api_key", "header": header.as_str(), "value_hint": mask::hint(value.expose_secret())})
             }
         }
     }

@@ -7,10 +7,7 @@ use url::Url;
 
 use crate::{
     id::ServiceId,
-    secrets::{
-        Reveal,
-        mask::{self, unmasked},
-    },
+    secrets::mask::unmasked,
     service::address::service_url,
     template::{TemplateError, UrlTemplate},
     validation::{FieldReader, Validated, ValidationErrors, string, url},
@@ -85,14 +82,10 @@ impl Destination {
             .map(|(service, path)| Self::Service { service, path })
     }
 
-    pub(super) fn put(&self, map: &mut Map<String, Value>, reveal: Reveal) {
-        let shown = |text: &str| match reveal {
-            Reveal::Full => text.to_owned(),
-            Reveal::Hints => mask::url(text),
-        };
+    pub(super) fn put(&self, map: &mut Map<String, Value>) {
         let (url, service, path) = match self {
-            Self::Url(url) => (Some(shown(url.as_str())), None, None),
-            Self::Service { service, path } => (None, Some(service), Some(shown(path.as_str()))),
+            Self::Url(url) => (Some(url.as_str()), None, None),
+            Self::Service { service, path } => (None, Some(service), Some(path.as_str())),
         };
         map.insert("url".to_owned(), json!(url));
         map.insert("service_id".to_owned(), json!(service));
@@ -250,7 +243,7 @@ mod tests {
         let destination = take(service("/tickets/{id}?by={user}")).expect("valid");
         assert_eq!(destination.address(None), Err(DestinationError::NoService));
         let mut map = Map::new();
-        destination.put(&mut map, Reveal::Full);
+        destination.put(&mut map);
         assert_eq!(
             Value::Object(map),
             json!({"url": null, "service_id": "svc_01J0000000000000000000000S", "path": "/tickets/{id}?by={user}"})

@@ -19,7 +19,6 @@ use crate::{
     outgoing::{FORMATS, headers, method},
     pattern::Pattern,
     retry::RetryPolicy,
-    secrets::{Reveal, mask},
     signature::SigningSecret,
     template::{BodyTemplate, Format, HeaderTemplate},
     validation::{
@@ -99,7 +98,7 @@ impl Settings {
     /// Reports every invalid field.
     pub fn parse(value: Value, allow: &AllowList) -> Validated<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
-        checks::check_size(settings.to_map(Reveal::Full))?;
+        checks::check_size(settings.to_map())?;
         Ok((settings, secret))
     }
 
@@ -253,22 +252,15 @@ impl Settings {
             .chain(self.body.iter().flat_map(BodyTemplate::tags))
     }
 
-    /// Returns the document that [`Settings::parse`] reads, without the signing secret, or the one
-    /// that API responses show.
-    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
+    /// Returns the document that [`Settings::parse`] reads, without the signing secret.
+    pub fn to_map(&self) -> Map<String, Value> {
         let headers: Map<String, Value> = self
             .headers
             .iter()
-            .map(|(name, value)| {
-                let shown = match reveal {
-                    Reveal::Full => value.as_str().to_owned(),
-                    Reveal::Hints => mask::header(name.as_str(), value.as_str()),
-                };
-                (name.to_string(), shown.into())
-            })
+            .map(|(name, value)| (name.to_string(), value.as_str().into()))
             .collect();
         let mut map = Map::new();
-        self.destination.put(&mut map, reveal);
+        self.destination.put(&mut map);
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("name", json!(self.name));
         put("events", json!(self.events));
@@ -283,14 +275,8 @@ impl Settings {
         put("format", json!(self.format));
         put("body", json!(self.body.as_ref().map(BodyTemplate::as_str)));
         put("headers", headers.into());
-        put("auth", self.auth.to_value(reveal));
-        match reveal {
-            Reveal::Full => put("secrets", self.secrets.each(|secret| json!(secret))),
-            Reveal::Hints => put(
-                "secrets_hint",
-                self.secrets.each(|secret| json!(mask::hint(secret))),
-            ),
-        };
+        put("auth", self.auth.to_value());
+        put("secrets", self.secrets.to_value());
         put("signing", self.signing.to_value());
         put("retry", self.retry.to_value());
         put("timeout_seconds", json!(self.timeout_seconds));
@@ -309,11 +295,11 @@ impl Settings {
 }
 
 impl Secrets {
-    fn each(&self, show: impl Fn(&str) -> Value) -> Value {
-        self.iter()
-            .map(|(name, value)| (name.clone(), show(value.expose_secret())))
-            .collect::<Map<_, _>>()
-            .into()
+    fn to_value(&self) -> Value {
+        let secrets = self.iter();
+        secrets
+            .map(|(name, value)| (name.clone(), json!(value.expose_secret())))
+            .collect()
     }
 }
 

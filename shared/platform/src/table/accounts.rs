@@ -9,7 +9,6 @@ use domain::{
     audit::Entry,
     id::AccountId,
     resource::Resource,
-    secrets::Reveal,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +48,7 @@ async fn seal(account: &Account, services: u32, keys: &KeyringCache) -> Result<I
     let row: AccountRow = account.with(SealedAccount {
         name: account.settings.name.clone(),
         services,
-        sealed: field
-            .seal_json(&account.settings.to_map(Reveal::Full), keys)
-            .await?,
+        sealed: field.seal_json(&account.settings.to_map(), keys).await?,
     });
     let listing = (KIND, account.id.ulid().to_string());
     item(&Key::account(account.id), Some(listing), row)

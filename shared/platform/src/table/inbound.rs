@@ -8,7 +8,6 @@ use domain::{
     id::{ProviderId, ServiceId, UserId},
     inbound::{Key as InboundKey, Receiver, Verification},
     message::Channel,
-    secrets::Reveal,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +67,7 @@ impl ReceiverRow {
         let Some(user) = settings.user_id else {
             return Ok(None);
         };
-        let document = settings.verification.to_value(Reveal::Full);
+        let document = settings.verification.to_value();
         Ok(Some(Self {
             service: id,
             name: settings.name.clone(),

@@ -12,7 +12,6 @@ use domain::{
     inbound::Key,
     message::Channel,
     provider::{KeyPolicy, Provider, Settings},
-    secrets::Reveal,
     validation::{Validated, ValidationErrors},
 };
 use http::StatusCode;
@@ -129,14 +128,14 @@ pub async fn patch(
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: StoredProvider| async move {
         let previous = &before.provider.settings;
-        let old = Value::Object(previous.to_map(Reveal::Full));
+        let old = Value::Object(previous.to_map());
         let mut document = previous.base(patch);
         respell(&mut document, patch, "/request/headers");
         apply(&mut document, patch);
         let channel = check_channel(&old["channel"], &document["channel"]);
         let parsed = Settings::parse(document, &app.allow, previous.keys());
         let settings = with_channel(parsed, channel)?;
-        let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
+        let fields = audit::changes(&old, &Value::Object(settings.to_map()));
         let key = key(before.key.clone(), &settings);
         let provider = before
             .provider

@@ -12,7 +12,6 @@ use domain::{
     audit::{self, Entry},
     id::{AccountId, ServiceId},
     inbound::Key,
-    secrets::Reveal,
     service::{Service, Settings},
     webhook::Webhook,
 };
@@ -273,7 +272,7 @@ fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
 
 fn changed_fields(before: &StoredService, after: &StoredService) -> Vec<String> {
     let document = |stored: &StoredService| {
-        let mut map = stored.service.settings.to_map(Reveal::Full);
+        let mut map = stored.service.settings.to_map();
         map.insert(
             "webhook_url".to_owned(),
             json!(stored.key.as_ref().map(Key::expose)),

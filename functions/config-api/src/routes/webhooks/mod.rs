@@ -14,7 +14,7 @@ use domain::{
     audit,
     id::WebhookId,
     pattern::EventType,
-    secrets::{Reveal, origin::Origin},
+    secrets::origin::Origin,
     signature::SigningSecret,
     webhook::{Settings, Webhook},
 };
@@ -148,7 +148,7 @@ pub async fn patch(
         .as_object()
         .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
     change(&app, id, &if_match, &caller, &patch, |webhook| {
-        let mut document = webhook.settings.to_map(Reveal::Full);
+        let mut document = webhook.settings.to_map();
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
         for field in ["auth", "conditions", "retry", "signing"] {
@@ -255,7 +255,7 @@ impl Versioned for Webhook {
 /// Names of the changed fields, including secrets.
 fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     let document = |webhook: &Webhook| {
-        let mut document = webhook.settings.to_map(Reveal::Full);
+        let mut document = webhook.settings.to_map();
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         Value::Object(document)
     };

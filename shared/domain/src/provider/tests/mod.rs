@@ -14,7 +14,7 @@ use crate::{
     id::Id,
     message::{Message, MessageRef, NewMessage},
     outgoing::Request,
-    secrets::{Reveal, redact::Redactor},
+    secrets::redact::Redactor,
 };
 
 const KEYS: [&str; 2] = ["a-key-of-the-provider", "a-secret-of-the-provider"];

@@ -12,7 +12,6 @@ use crate::{
     event::Event,
     id::EventId,
     pattern::EventType,
-    secrets::Reveal,
     template::{RenderError, UrlTemplate},
     validation::ValidationErrors,
 };

@@ -6,14 +6,14 @@ use super::*;
 
 #[test]
 fn defaults_match_the_contract() {
-    let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
+    let shown = Value::Object(settings(&json!({})).expect("valid").to_map());
     assert_eq!(
         shown,
         json!({
             "name": "CRM", "url": "https://example.com/hook", "service_id": null, "path": null, "events": ["message"],
             "conditions": null,
             "enabled": true, "method": "POST", "format": "json", "body": null, "headers": {},
-            "auth": {"type": "none"}, "secrets_hint": {}, "signing": {"type": "standard"},
+            "auth": {"type": "none"}, "secrets": {}, "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
             "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null,
         })
@@ -37,41 +37,30 @@ fn settings_round_trip_without_showing_secrets() {
     repeated["events"] = json!(["insight.*", "*", "insight.*"]);
     let (parsed, _) = Settings::parse(repeated, &AllowList::default()).expect("valid");
     for settings in [stored, parsed] {
-        assert_eq!(Value::Object(settings.to_map(Reveal::Full)), full);
-        let mut shown = full.clone();
-        shown["url"] = json!("https://api.example.com/•••/send?key={secret.k}");
-        shown["headers"] = json!({"x-api-token": "•••", "x-tenant": "7"});
-        shown["auth"] = json!({"type": "basic", "username": "u", "password_hint": "ngth"});
-        shown["secrets_hint"] = json!({"k": "ghij", "short": null});
-        shown.as_object_mut().expect("object").remove("secrets");
-        assert_eq!(Value::Object(settings.to_map(Reveal::Hints)), shown);
+        assert_eq!(Value::Object(settings.to_map()), full);
     }
 }
 
 #[test]
 fn authentication_is_a_header() {
     let authorization = |value: &str| Some(("authorization".to_owned(), value.to_owned()));
-    for (auth, hint, header) in [
-        (json!({"type": "none"}), json!({"type": "none"}), None),
+    for (auth, header) in [
+        (json!({"type": "none"}), None),
         (
             json!({"type": "basic", "username": "u", "password": "p"}),
-            json!({"type": "basic", "username": "u", "password_hint": null}),
             authorization("Basic dTpw"),
         ),
         (
             json!({"type": "bearer", "token": "0123456789abcdefghij"}),
-            json!({"type": "bearer", "token_hint": "ghij"}),
             authorization("Bearer 0123456789abcdefghij"),
         ),
         (
             json!({"type": "api_key", "header": "x-key", "value": "0123456789abcdefghij"}),
-            json!({"type": "api_key", "header": "x-key", "value_hint": "ghij"}),
             Some(("x-key".to_owned(), "0123456789abcdefghij".to_owned())),
         ),
     ] {
         let parsed = settings(&json!({"auth": auth})).expect("valid").auth;
-        let shown = [Reveal::Full, Reveal::Hints].map(|reveal| parsed.to_value(reveal));
-        assert_eq!(shown, [auth, hint]);
+        assert_eq!(parsed.to_value(), auth);
         let sent = parsed
             .header()
             .map(|(name, value)| (name.to_string(), value.expose_secret().to_owned()));
@@ -158,10 +147,10 @@ fn stored_settings_always_load() {
         header: http::HeaderName::from_static("x-a"),
         value: "k".into(),
     };
-    let document = Value::Object(saved.to_map(Reveal::Full));
+    let document = Value::Object(saved.to_map());
     assert!(Settings::parse(document.clone(), &AllowList::default()).is_err());
     let read = Settings::restore(document.clone()).expect("readable");
-    assert_eq!(Value::Object(read.to_map(Reveal::Full)), document);
+    assert_eq!(Value::Object(read.to_map()), document);
 }
 
 #[test]
@@ -278,7 +267,7 @@ fn oversized_settings_are_reported_at_largest_field() {
             .collect()
     };
     let padded = |length: usize| json!({"secrets": secrets(7), "body": format!("\"{}\"", "x".repeat(length))});
-    let short = settings(&padded(0)).expect("valid").to_map(Reveal::Full);
+    let short = settings(&padded(0)).expect("valid").to_map();
     let length = 196_608
         - short
             .values()

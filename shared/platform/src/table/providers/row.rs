@@ -5,7 +5,7 @@ use domain::{
     inbound::Key as InboundKey,
     message::Channel,
     provider::{Provider, Settings},
-    secrets::{Reveal, origin::SecretOrigins},
+    secrets::origin::SecretOrigins,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ impl ProviderRow {
             secret_origins,
         } = &stored.provider;
         let document = ProviderDocument {
-            settings: settings.to_map(Reveal::Full),
+            settings: settings.to_map(),
             key: stored.key.as_ref().map(|key| key.expose().to_owned()),
             secret_origins: secret_origins.clone(),
         };

@@ -5,7 +5,6 @@ use domain::{
     id::ServiceId,
     inbound::Key as InboundKey,
     resource::Resource,
-    secrets::Reveal,
     service::{Service, Settings},
 };
 use serde::{Deserialize, Serialize};
@@ -53,7 +52,7 @@ struct ServiceDocument {
 pub(super) async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<Item, TableError> {
     let service = &stored.service;
     let document = ServiceDocument {
-        settings: service.settings.to_map(Reveal::Full),
+        settings: service.settings.to_map(),
         key: stored.key.as_ref().map(|key| key.expose().to_owned()),
     };
     let row: ServiceRow = service.with(SealedService {

@@ -5,7 +5,7 @@ use domain::{
     delivery::CancelledUntil,
     id::WebhookId,
     pattern::Pattern,
-    secrets::{Reveal, origin::SecretOrigins},
+    secrets::origin::SecretOrigins,
     signature::SigningSecret,
     webhook::{Settings, SigningSecrets, State, Webhook},
 };
@@ -53,7 +53,7 @@ impl WebhookRow {
     pub(super) async fn seal(webhook: &Webhook, keys: &KeyringCache) -> Result<Self, TableError> {
         let previous = webhook.secrets.previous.iter();
         let document = WebhookDocument {
-            settings: webhook.settings.to_map(Reveal::Full),
+            settings: webhook.settings.to_map(),
             secret: webhook.secrets.current.expose().to_owned(),
             previous: previous
                 .map(|(secret, until)| (secret.expose().to_owned(), *until))

@@ -136,7 +136,7 @@ fn new_credential(user_id: UserId, token: TokenMark, now: Timestamp) -> Credenti
         description: "First admin".to_owned(),
         scopes: Scopes::from_iter([Scope::Admin]),
         user_id,
-        ends_at: None,
+        expires_at: None,
         rotate_after_days: ROTATE_AFTER_DAYS,
         allowed_ips: AllowedIps::default(),
     };

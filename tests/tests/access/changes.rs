@@ -43,10 +43,10 @@ const CHANGES: [Change; 12] = [
         with(one, |to| to.scopes = one_scope(Scope::Admin))
     }),
     ("let it end later", |one, _| {
-        with(one, |to| to.ends_at = Some(day(300)))
+        with(one, |to| to.expires_at = Some(day(300)))
     }),
     ("let it end never", |one, _| {
-        with(one, |to| to.ends_at = None)
+        with(one, |to| to.expires_at = None)
     }),
     ("another period", |one, _| {
         with(one, |to| to.rotate_after_days = 30)
@@ -135,7 +135,7 @@ async fn expired_admin_changes_keep_the_invariants() {
         .await;
     fixture
         .change(one.id, day(1), |one| {
-            with(one, |to| to.ends_at = Some(day(2)))
+            with(one, |to| to.expires_at = Some(day(2)))
         })
         .await;
     fixture
@@ -146,7 +146,7 @@ async fn expired_admin_changes_keep_the_invariants() {
     invariants::check(&fixture, day(3)).await;
     fixture
         .change(one.id, day(4), |one| {
-            with(one, |to| to.ends_at = Some(day(6)))
+            with(one, |to| to.expires_at = Some(day(6)))
         })
         .await;
     invariants::check(&fixture, day(4)).await;

@@ -29,7 +29,7 @@ async fn fixture() -> Fixture {
     fixture
         .change(expired.id, day(1), |one| {
             let settings = Settings {
-                ends_at: Some(end),
+                expires_at: Some(end),
                 ..one.settings.clone()
             };
             one.changed(settings)

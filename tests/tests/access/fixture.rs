@@ -173,7 +173,7 @@ pub(crate) fn credential(user: &User, scopes: &[Scope], now: Timestamp) -> Crede
         description: "CRM".to_owned(),
         scopes: scopes.iter().copied().collect::<Scopes>(),
         user_id: user.id,
-        ends_at: None,
+        expires_at: None,
         rotate_after_days: ROTATE_AFTER_DAYS,
         allowed_ips: AllowedIps::default(),
     };

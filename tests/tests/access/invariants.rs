@@ -118,7 +118,7 @@ async fn tokens(
         };
         // Items that never expire must have no TTL.
         assert_eq!(
-            grant.ends_at.is_some(),
+            grant.expires_at.is_some(),
             item["expires_at"]["N"].is_string(),
             "{token}"
         );

@@ -205,7 +205,7 @@ fn rotated(credential: Credential, n: u32, at: i64) -> Credential {
 
 fn ending(credential: Credential, at: Option<i64>) -> Credential {
     let settings = Settings {
-        ends_at: at.map(day),
+        expires_at: at.map(day),
         ..credential.settings.clone()
     };
     credential.changed(settings)

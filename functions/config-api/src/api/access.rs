@@ -171,7 +171,7 @@ impl Credential {
             description,
             scopes,
             user_id,
-            ends_at,
+            expires_at,
             rotate_after_days,
             allowed_ips,
         } = &credential.settings;
@@ -185,7 +185,7 @@ impl Credential {
             token_hint: credential.token_hint.clone(),
             created_at: show_millis(credential.created_at),
             created_by: credential.created_by.map(|user| user.to_string()),
-            expires_at: ends_at.map(show),
+            expires_at: expires_at.map(show),
             rotate_after_days: *rotate_after_days,
             allowed_ips: allowed_ips.clone().into(),
             rotated_at: credential.rotated_at.map(show_millis),
@@ -224,7 +224,7 @@ impl From<&credential::Credential> for OwnCredential {
             id: credential.id.to_string(),
             description: settings.description.clone(),
             scopes: settings.scopes.iter().map(Scope).collect(),
-            expires_at: settings.ends_at.map(show),
+            expires_at: settings.expires_at.map(show),
             rotation_due_at: show_millis(credential.rotation_due_at()),
             allowed_ips: settings.allowed_ips.clone().into(),
         }

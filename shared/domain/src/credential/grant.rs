@@ -23,8 +23,8 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
     pub allowed_ips: AllowedIps,
     /// When it expires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends_at: Option<Timestamp>,
+    #[serde(rename = "ends_at", default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// When it was last used, with a precision of [`USE_INTERVAL`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
@@ -36,7 +36,7 @@ pub const USE_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 impl Grant {
     /// Whether it is valid at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.ends_at.is_none_or(|end| now < end)
+        self.expires_at.is_none_or(|end| now < end)
     }
 
     /// Whether a use at `now` should be recorded.
@@ -50,7 +50,7 @@ impl Grant {
     #[must_use]
     pub fn ended(self, now: Timestamp) -> Self {
         Self {
-            ends_at: Some(self.ends_at.map_or(now, |end| end.min(now))),
+            expires_at: Some(self.expires_at.map_or(now, |end| end.min(now))),
             ..self
         }
     }

@@ -89,8 +89,8 @@ pub struct Settings {
     /// Owner.
     pub user_id: UserId,
     /// When it expires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends_at: Option<Timestamp>,
+    #[serde(rename = "ends_at", default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// Days after which the token should be rotated.
     pub rotate_after_days: u32,
     /// Source addresses from which it may be used.
@@ -121,7 +121,7 @@ impl Settings {
     pub fn patched(&self, value: Value, now: Timestamp) -> Validated<Self> {
         let fields = FieldReader::of(value)?;
         Self::take(fields, Some(self.user_id), |end| {
-            end > now || Some(end) == self.ends_at
+            end > now || Some(end) == self.expires_at
         })
     }
 
@@ -132,7 +132,7 @@ impl Settings {
     ) -> Validated<Self> {
         let description = fields.required("description", description);
         let scopes = fields.required("scopes", Scopes::parse);
-        let ends_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
+        let expires_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
             end if may_end(end) => Ok(Some(end)),
             _ => Err(ValidationErrors::here("must be in the future")),
         });
@@ -143,7 +143,7 @@ impl Settings {
                 description: description?,
                 scopes: scopes?,
                 user_id: user_id?,
-                ends_at: ends_at?,
+                expires_at: expires_at?,
                 rotate_after_days: u32::try_from(days?).ok()?,
                 allowed_ips: allowed_ips?,
             })
@@ -156,7 +156,7 @@ impl Settings {
         json!({
             "description": self.description,
             "scopes": self.scopes,
-            "expires_at": self.ends_at.map(time::show),
+            "expires_at": self.expires_at.map(time::show),
             "rotate_after_days": self.rotate_after_days,
             "allowed_ips": self.allowed_ips,
         })
@@ -211,7 +211,7 @@ impl Credential {
 
     /// Status at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
-        match (self.revoked_at, self.settings.ends_at) {
+        match (self.revoked_at, self.settings.expires_at) {
             (Some(_), _) => Status::Revoked,
             (None, Some(end)) if end <= now => Status::Expired,
             _ => Status::Active,
@@ -239,7 +239,7 @@ impl Credential {
 
     /// Whether this is an admin credential that never expires.
     pub fn is_permanent_admin(&self) -> bool {
-        self.revoked_at.is_none() && self.settings.ends_at.is_none() && self.grants_all()
+        self.revoked_at.is_none() && self.settings.expires_at.is_none() && self.grants_all()
     }
 
     fn grants_all(&self) -> bool {
@@ -313,20 +313,23 @@ impl Credential {
             allowed_ips,
             ..
         } = &self.settings;
-        let grant = |ends_at| Grant {
+        let grant = |expires_at| Grant {
             credential: self.id,
             user: *user_id,
             scopes: scopes.clone(),
             allowed_ips: allowed_ips.clone(),
-            ends_at,
+            expires_at,
             used_at: None,
         };
         let current = self
             .token
             .clone()
-            .map(|token| (token, grant(self.settings.ends_at)));
+            .map(|token| (token, grant(self.settings.expires_at)));
         let previous = self.previous.iter().map(|(token, until)| {
-            let end = self.settings.ends_at.map_or(*until, |end| end.min(*until));
+            let end = self
+                .settings
+                .expires_at
+                .map_or(*until, |end| end.min(*until));
             (token.clone(), grant(Some(end)))
         });
         current.into_iter().chain(previous).collect()

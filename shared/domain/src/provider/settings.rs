@@ -190,7 +190,7 @@ impl Settings {
             "request",
             self.request
                 .as_ref()
-                .map_or(Value::Null, |request| request.to_value()),
+                .map_or(Value::Null, RequestTemplate::to_value),
         );
         put(
             "response",

@@ -66,7 +66,7 @@ fn new_expiry_must_be_in_the_future() {
         patch["expires_at"] = change["expires_at"].clone();
         let expected = if valid {
             Ok(Settings {
-                ends_at: Some(day(end)),
+                expires_at: Some(day(end)),
                 ..before.clone()
             })
         } else {

@@ -66,7 +66,7 @@ fn expiry_ends_all_tokens() {
         rotated
             .grants()
             .iter()
-            .all(|(_, grant)| grant.ends_at == Some(day(1)))
+            .all(|(_, grant)| grant.expires_at == Some(day(1)))
     );
     assert_eq!(
         (rotated.status(day(0)), rotated.status(day(1))),
@@ -98,7 +98,7 @@ fn ended_grant_never_lives_longer() {
         (grant(json!({"expires_at": day(4)})), day(3)),
     ] {
         let ended = Grant {
-            ends_at: Some(end),
+            expires_at: Some(end),
             ..before.clone()
         };
         assert_eq!(before.ended(day(3)), ended);

@@ -97,7 +97,7 @@ impl Transaction<'_> {
                 (None, Some(grant)) => grant.clone().ended(now),
                 (None, None) => continue,
             };
-            let expires_at = grant.ends_at.map(|end| self.table().expiry(end));
+            let expires_at = grant.expires_at.map(|end| self.table().expiry(end));
             let row = GrantRow {
                 grant: Grant { used_at, ..grant },
                 expires_at,

@@ -125,61 +125,6 @@ async fn cancellation_whose_row_is_reissued_is_repeated() {
     assert_eq!((row.status, requests(&system)), (Status::Cancelled, 1));
 }
 
-#[tokio::test]
-async fn obsolete_message_is_dropped_without_a_call() {
-    let mut system = super::system().await;
-    let id = failing(&mut system).await;
-    system.step().await.expect("the first attempt");
-    let first = row(&system, id).await.progress.last.expect("an attempt");
-    system.step().await.expect("the second attempt");
-    let (row, _) = system.history(id).await.expect("a delivery");
-    let awaited = row.awaited_task().expect("a third attempt");
-    let writes = system.fake.state().table.writes().len();
-    let before = waiting(&system);
-    assert_eq!(requests(&system), 2);
-    for (number, token, what) in [
-        (3, "another", "the awaited number under another token"),
-        (
-            2,
-            awaited.attempt.id.token.as_str(),
-            "a recorded number under the awaited token",
-        ),
-        (
-            4,
-            awaited.attempt.id.token.as_str(),
-            "a later number under the awaited token",
-        ),
-        (2, "another", "the last number under another token"),
-        (1, first.token.as_str(), "an older attempt"),
-        (1, "another", "the first number under another token"),
-    ] {
-        let mut stale = awaited.clone();
-        (
-            stale.attempt.id.number,
-            stale.attempt.id.token,
-            stale.attempt.due_at,
-        ) = (number, token.to_owned(), None);
-        system
-            .put(Name::Retries, ascii_json(&stale).expect("JSON"))
-            .await;
-        system.begin_count();
-        system.step().await.expect("the stale one");
-        assert_eq!(
-            system.fake.counts(),
-            [("BatchGetItem".to_owned(), 1)].into(),
-            "{what}"
-        );
-        assert_eq!(
-            (requests(&system), waiting(&system)),
-            (2, before.clone()),
-            "{what}"
-        );
-    }
-    assert_eq!(system.fake.state().table.writes().len(), writes);
-    system.run().await;
-    assert_eq!(requests(&system), 3);
-}
-
 /// A copy with the same token comes from SQS or from a crash, and is dropped within a batch. A copy
 /// of a first message with another token comes from a repeated dispatch.
 #[tokio::test]

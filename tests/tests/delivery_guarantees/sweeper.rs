@@ -141,27 +141,6 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
 }
 
 #[tokio::test]
-async fn late_message_starts_no_second_chain() {
-    let mut system = super::system().await;
-    waiting(&mut system).await;
-    assert_eq!(
-        sweep(&mut system, SignedDuration::from_hours(2)).await.sent,
-        1
-    );
-    assert_eq!(
-        system.fake.state().queues.on(Name::Retries).len(),
-        2,
-        "the old one is still valid"
-    );
-    system.run().await;
-    assert_eq!(
-        system.receiver.requests().len(),
-        3,
-        "every attempt was made once"
-    );
-}
-
-#[tokio::test]
 async fn crashed_run_loses_and_duplicates_nothing() {
     for n in 0..6 {
         for fault in [

@@ -33,6 +33,7 @@ macro_rules! mirror {
 mod access;
 mod account;
 mod attempt;
+mod call;
 mod campaign;
 mod condition;
 mod delivery;
@@ -55,9 +56,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::{
-    access::*, account::*, attempt::*, campaign::*, condition::*, delivery::*, event::*, ids::*,
-    message::*, problem::*, provider::*, retry::*, service::*, validation::*, verification::*,
-    webhook::*, webhook_action::*,
+    access::*, account::*, attempt::*, call::*, campaign::*, condition::*, delivery::*, event::*,
+    ids::*, message::*, problem::*, provider::*, retry::*, service::*, validation::*,
+    verification::*, webhook::*, webhook_action::*,
 };
 
 /// A page of a list, newest first.

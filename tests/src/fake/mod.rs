@@ -214,6 +214,17 @@ impl Fake {
         counts
     }
 
+    /// Processes a call that arrived over HTTP. Returns status and body.
+    ///
+    /// # Panics
+    /// If the call is malformed.
+    pub async fn call(&self, target: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let input = serde_json::from_slice(body).expect("JSON");
+        let response = self.clone().respond(target.to_owned(), input).await;
+        let body = response.body().bytes().expect("a body").to_vec();
+        (response.status().as_u16(), body)
+    }
+
     async fn respond(self, target: String, request: Value) -> HttpResponse {
         let (service, operation) = target
             .split_once('.')

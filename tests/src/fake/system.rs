@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 
 use super::{
     Fake,
+    dynamodb::units::Units,
     functions::{self, Clients, workers},
     sqs::{Message, Name},
 };
@@ -104,7 +105,9 @@ impl System {
 
     /// Clears the recorded calls.
     pub fn begin_count(&self) {
-        self.fake.state().calls.clear();
+        let mut state = self.fake.state();
+        state.calls.clear();
+        state.table.units = Units::default();
     }
 
     /// Runs a future at the system's time.

@@ -2,6 +2,7 @@
 //! that it matches, or its delivery ends with a recorded reason, whatever happens to webhooks,
 //! messages and processes in between.
 
+mod costs;
 mod deadline;
 mod expiry;
 mod health;

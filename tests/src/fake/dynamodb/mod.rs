@@ -2,11 +2,15 @@
 //! `list_pk`, `list_sk`, which contains whole items, and `status` over `status_pk`, `status_sk`,
 //! which contains keys and `awaited`.
 
+mod query;
+pub mod units;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use self::units::Units;
 use super::{
     AwsError,
     expression::{Expression, Item},
@@ -23,6 +27,8 @@ pub struct Table {
     writes: Vec<RecordedWrite>,
     /// `ClientRequestToken`s of completed transactions. A repeated one succeeds without effect.
     transactions: BTreeSet<String>,
+    /// Capacity consumed since the calls were last cleared.
+    pub units: Units,
 }
 
 /// A recorded write.
@@ -35,9 +41,6 @@ pub struct RecordedWrite {
     /// The time of the write, by tokio's clock.
     pub at: Instant,
 }
-
-/// Maximum number of bytes that one page of a query reads.
-const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
 /// Maximum size of an item, in bytes.
 const MAX_BYTES: usize = 400 * 1024;
@@ -69,6 +72,8 @@ impl Table {
         match operation {
             "GetItem" => {
                 let found = self.items.get(&key_of(&request["Key"])?);
+                let bytes = found.map_or(0, units::size);
+                self.units += units::read(bytes, request["ConsistentRead"] == true);
                 Ok(found.map_or_else(|| json!({}), |item| json!({"Item": item})))
             }
             "PutItem" => self.write(Write::put(request)?),
@@ -99,13 +104,15 @@ impl Table {
 
     fn write(&mut self, write: Write<'_>) -> Result<Value, AwsError> {
         if !write.allowed(self) {
+            let item = self.items.get(&write.key);
+            self.units += units::write(item, item, false);
             return Err(AwsError::new("ConditionalCheckFailedException"));
         }
-        write.make(self);
+        write.make(self, false);
         Ok(json!({}))
     }
 
-    fn get_many(&self, request: &Value) -> Result<Value, AwsError> {
+    fn get_many(&mut self, request: &Value) -> Result<Value, AwsError> {
         let mut responses = serde_json::Map::new();
         for (table, wanted) in request["RequestItems"].as_object().expect("RequestItems") {
             let keys: Vec<Key> = wanted["Keys"]
@@ -117,6 +124,10 @@ impl Table {
             let distinct: BTreeSet<&Key> = keys.iter().collect();
             if keys.is_empty() || keys.len() > 100 || distinct.len() < keys.len() {
                 return Err(AwsError::new("ValidationException"));
+            }
+            for key in &keys {
+                let bytes = self.items.get(key).map_or(0, units::size);
+                self.units += units::read(bytes, wanted["ConsistentRead"] == true);
             }
             let found: Vec<&Item> = keys.iter().filter_map(|key| self.items.get(key)).collect();
             responses.insert(table.clone(), json!(found));
@@ -162,85 +173,10 @@ impl Table {
                 .with("CancellationReasons", json!(reasons)));
         }
         for write in writes {
-            write.make(self);
+            write.make(self, true);
         }
         self.transactions.insert(token);
         Ok(json!({}))
-    }
-
-    fn query(&self, request: &Value) -> Result<Value, AwsError> {
-        let (of_index, sort) = match request
-            .get("IndexName")
-            .map(|name| name.as_str().expect("a name"))
-        {
-            None => ("pk", "sk"),
-            Some("listing") => ("list_pk", "list_sk"),
-            Some("status") => ("status_pk", "status_sk"),
-            Some(index) => panic!("there is no index {index}"),
-        };
-        if sort != "sk" && request["ConsistentRead"] == true {
-            return Err(AwsError::new("ValidationException"));
-        }
-        let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
-        let candidates: Box<dyn Iterator<Item = &Item>> = match wanted.partition() {
-            Some(pk) if sort == "sk" => {
-                let of_it = self.items.range((pk.to_owned(), String::new())..);
-                Box::new(
-                    of_it
-                        .take_while(move |((partition, _), _)| partition == pk)
-                        .map(|(_, item)| item),
-                )
-            }
-            Some(pk) => Box::new(self.items.values().filter(move |item| {
-                item.get(of_index)
-                    .is_some_and(|partition| partition["S"] == pk)
-            })),
-            None => Box::new(self.items.values()),
-        };
-        let mut found: Vec<&Item> = candidates.filter(|item| wanted.holds(Some(item))).collect();
-        let place = |item: &Item| {
-            [sort, "pk", "sk"].map(|name| item[name]["S"].as_str().unwrap_or_default().to_owned())
-        };
-        found.sort_by_key(|item| place(item));
-        if request["ScanIndexForward"] == false {
-            found.reverse();
-        }
-        if let Some(start) = request["ExclusiveStartKey"].as_object() {
-            let seen = found.iter().position(|item| place(item) == place(start));
-            found.drain(..=seen.expect("pages begin after an item that is there"));
-        }
-        let limit = request["Limit"]
-            .as_u64()
-            .map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
-        let full = |sum: &mut usize, item: &&Item| {
-            *sum += item.values().map(bytes).sum::<usize>();
-            Some(*sum > MAX_PAGE_BYTES)
-        };
-        let most = 1 + found.iter().scan(0, full).take_while(|full| !full).count();
-        let limit = limit.min(most);
-        found.truncate(limit);
-        let projected =
-            |name: &str| ["pk", "sk", "status_pk", "status_sk", "awaited"].contains(&name);
-        let asked = request["ProjectionExpression"].as_str();
-        let asked =
-            |name: &str| asked.is_none_or(|names| names.split(", ").any(|asked| asked == name));
-        let shown = found.iter().map(|item| {
-            let shown = item
-                .iter()
-                .filter(|(name, _)| asked(name) && (sort != "status_sk" || projected(name)));
-            shown
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect::<Item>()
-        });
-        let mut response = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});
-        // Even if nothing follows: DynamoDB stops at the limit without checking.
-        if let Some(last) = found.last().filter(|_| found.len() == limit) {
-            let key = BTreeSet::from(["pk", "sk", of_index, sort]).into_iter();
-            response["LastEvaluatedKey"] = key
-                .map(|name| (name.to_owned(), last[name].clone()))
-                .collect();
-        }
-        Ok(response)
     }
 }
 
@@ -288,9 +224,13 @@ impl<'a> Write<'a> {
             .is_none_or(|condition| condition.holds(table.items.get(&self.key)))
     }
 
-    fn make(self, table: &mut Table) {
+    fn make(self, table: &mut Table, transaction: bool) {
         let item = match self.change {
-            Change::Nothing => return,
+            Change::Nothing => {
+                let item = table.items.get(&self.key);
+                table.units += units::write(item, item, transaction);
+                return;
+            }
             Change::Put(item) => Some(item.clone()),
             Change::Delete => None,
             Change::Update(request) => {
@@ -308,6 +248,7 @@ impl<'a> Write<'a> {
                 ))
             }
         };
+        table.units += units::write(table.items.get(&self.key), item.as_ref(), transaction);
         match item.clone() {
             Some(item) => table.items.insert(self.key.clone(), item),
             None => table.items.remove(&self.key),

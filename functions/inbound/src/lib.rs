@@ -1,11 +1,11 @@
 //! Receives requests of third parties: `ANY /in/{key}`.
 //!
 //! The key identifies the connected service, whose verification checks the raw request. A verified
-//! request becomes the event `service.received` on the queue `events`. The response is 202 only
-//! once the event is queued. A request with delivery keys claims each of them
-//! first. A repeat within 24 hours therefore gets the same event ID, and the event is published
-//! once, even if the first request crashed between its claim and its message. The key of
-//! a provider's callback URL leads to [`reports`].
+//! request becomes the event `service.received` on the queue `events`. The response is 202 only once
+//! the event is queued. A request with delivery keys claims each of them first. A repeat within 24
+//! hours therefore gets the same event ID, and the event is published once, even if the first
+//! request crashed between its claim and its message. The key of a provider's callback URL leads to
+//! [`reports`].
 
 mod reports;
 mod response;
@@ -141,7 +141,7 @@ async fn publish(
     if let Some(challenge) = receiver.verification.challenge(call.body) {
         return Ok(Accepted::Challenge(challenge));
     }
-    let hops = inbound::hops(call.headers).map_err(|_| Rejection::Loop)?;
+    let hops = inbound::hops(call.headers).map_err(Rejection::from)?;
     let mut event = Event {
         id: random::id(),
         kind: EventType::service_received(),
@@ -167,7 +167,7 @@ async fn publish(
         claims.push((delivery, claim));
     }
     app.events.send_json(&event, 0, None).await?;
-    // A claim with another event ID: an earlier request with this key was itself a repeat.
+    // Skips claims with another event ID: only the event `event.id` has been queued.
     for (delivery, claim) in claims.into_iter().filter(|(_, claim)| claim.id == event.id) {
         // Not fatal: without the mark, a repeat sends the same event again, and dispatch
         // deduplicates it.

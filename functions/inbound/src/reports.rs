@@ -28,7 +28,7 @@ pub(super) async fn accept(
     reporter: &Reporter,
     call: &inbound::Request<'_>,
 ) -> Result<Accepted, InboundError> {
-    let hops = inbound::hops(call.headers).map_err(|_| Rejection::Loop)?;
+    let hops = inbound::hops(call.headers).map_err(Rejection::from)?;
     let read =
         callback::read(&reporter.mapping, reporter.channel, call).map_err(Rejection::from)?;
     let received_at = clock::now();

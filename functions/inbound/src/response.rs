@@ -1,6 +1,6 @@
 //! HTTP responses for inbound requests. Deliberately terse: callers are untrusted.
 
-use domain::{callback::Unreadable, id::EventId};
+use domain::{callback::Unreadable, id::EventId, inbound::Loop};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::json;
@@ -34,8 +34,8 @@ pub(crate) enum Rejection {
     TooLarge,
     #[error("The body {0}.")]
     Unreadable(#[from] Unreadable),
-    #[error("The request exceeded the maximum number of hops through Tieline (3).")]
-    Loop,
+    #[error(transparent)]
+    Loop(#[from] Loop),
     #[error("Internal error. Quote `request_id` when you report it.")]
     Internal,
 }
@@ -61,7 +61,7 @@ impl Rejection {
                 "/problems/validation",
                 "The request is not valid",
             ),
-            Self::Loop => (StatusCode::LOOP_DETECTED, "/problems/loop", "Loop detected"),
+            Self::Loop(_) => (StatusCode::LOOP_DETECTED, "/problems/loop", "Loop detected"),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "/problems/internal",

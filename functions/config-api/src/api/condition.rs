@@ -101,8 +101,8 @@ pub struct Comparison {
     pub field: String,
     pub op: &'static str,
     pub value: Value,
-    /// The field's value in the event; null if the field is missing. A string of more than 16 KiB is
-    /// truncated; an array or object of more than 16 KiB is returned as a string with the first
+    /// The field's value in the event; null if the field is missing. A string of more than 16 KiB
+    /// is truncated; an array or object of more than 16 KiB is returned as a string with the first
     /// 16 KiB of its JSON.
     pub actual: Option<Value>,
     /// True if `actual` was truncated; otherwise absent.

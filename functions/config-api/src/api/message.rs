@@ -43,8 +43,8 @@ mirror! {
         Delivered,
         /// The call took place and has ended (calls).
         Completed,
-        /// Not delivered. Final, except that the provider may report on a cancelled message that was
-        /// sent after all.
+        /// Not delivered. Final, except that the provider may report on a cancelled message that
+        /// was sent after all.
         Failed,
     }
 }
@@ -115,8 +115,8 @@ pub struct Message {
     #[schema(value_type = MessageChannel)]
     pub channel: Channel,
     /// Statuses only move forward. `delivered` and `failed` are final, with one exception: a
-    /// cancelled message becomes `sent` if an attempt in progress succeeds or its provider reports
-    /// on it.
+    /// cancelled message becomes `sent` if an attempt in progress succeeds, and follows its
+    /// provider's reports.
     pub status: MessageStatus,
     pub provider_id: String,
     /// Name of the provider at the time the message was accepted.

@@ -62,13 +62,14 @@ impl Principal {
         }
     }
 
-    /// Returns 403 if the caller lacks some of `scopes`, which are `whose`.
-    pub fn require_all(&self, scopes: &Scopes, whose: &str) -> ApiResult<()> {
+    /// Returns 403 if the caller lacks some of `scopes`. `subject` starts the detail, such as `The
+    /// credential has`.
+    pub fn require_all(&self, scopes: &Scopes, subject: &str) -> ApiResult<()> {
         let missing = self.scopes.lack(scopes);
         if missing.is_empty() {
             Ok(())
         } else {
-            Err(Problem::missing_scopes(whose, &missing))
+            Err(Problem::missing_scopes(subject, &missing))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! OpenAPI operations of the inbound URLs, which the `inbound` function serves.
 
+use domain::inbound::Loop;
 use serde_json::{Value, json};
 
 /// The supported methods and their operation IDs.
@@ -85,7 +86,7 @@ fn operation(method: &str, id: &str) -> Value {
             "413": problem("The body is larger than 256 KiB, or its event is larger than 350 KiB."),
             "422": problem("The provider's report can't be parsed."),
             "500": problem("Internal error. Quote `request_id` when you report it."),
-            "508": problem("The request exceeded the maximum number of hops through Tieline (3, counted by `tieline-hops`)."),
+            "508": problem(&Loop.to_string()),
             "429": {"$ref": "#/components/responses/TooManyRequests"},
             "503": {"$ref": "#/components/responses/Unavailable"},
         },

@@ -63,7 +63,7 @@ const INTERNAL: Error = (
 const LOOP: Error = (
     "LoopDetected",
     508,
-    "The request exceeded the maximum number of hops through Tieline (3, counted by `tieline-hops`).",
+    "The request has passed through Tieline 3 or more times, or its `tieline-hops` header is not a number from 0 to 2.",
 );
 
 const ERRORS: [Error; 12] = [

@@ -73,14 +73,14 @@ pub enum VerifyError {
     Mismatch,
 }
 
-/// The request exceeded [`MAX_HOPS`], or the header's value is not a valid count.
+/// The request reached [`MAX_HOPS`], or the header's value is not a valid count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The request exceeded the maximum number of hops through Tieline ({MAX_HOPS}), or its `tieline-hops` header is not a number from 0 to {}.", MAX_HOPS - 1
+    "The request has passed through Tieline {MAX_HOPS} or more times, or its `tieline-hops` header is not a number from 0 to {}.", MAX_HOPS - 1
 )]
 pub struct Loop;
 
-/// Number of hops from which a request is rejected: how many times its chain has left Tieline.
+/// Hop count from which requests are rejected.
 const MAX_HOPS: u8 = 3;
 
 /// Returns how many times the chain that led to this request has left Tieline: the `hops` of the

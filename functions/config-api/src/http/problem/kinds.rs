@@ -102,8 +102,8 @@ pub(super) const LOOP: Kind = Kind {
     uri: "/problems/loop",
     status: StatusCode::LOOP_DETECTED,
     title: "Loop detected",
-    meaning: "The request exceeded the maximum number of hops through Tieline (3, counted by the header tieline-hops): \
-        a webhook leads back to its own event.",
+    meaning: "The request has passed through Tieline 3 or more times, because a webhook leads back to its own event, or its \
+        tieline-hops header is not a number from 0 to 2.",
     action: "Find the webhook that sends to this deployment, and change or disable it.",
 };
 pub(super) const INTERNAL: Kind = Kind {

@@ -48,10 +48,10 @@ impl Problem {
     }
 
     /// 403: `whose` scopes include those in `missing`, which the caller lacks.
-    pub fn missing_scopes(whose: &str, missing: &[Scope]) -> Self {
+    pub fn missing_scopes(subject: &str, missing: &[Scope]) -> Self {
         let names: Vec<&str> = missing.iter().map(|scope| scope.as_str()).collect();
         let detail = format!(
-            "{whose} scopes that your token lacks: {}.",
+            "{subject} scopes that your token lacks: {}.",
             names.join(", ")
         );
         Self::new(&kinds::FORBIDDEN, detail)
@@ -161,7 +161,8 @@ impl Problem {
         }
     }
 
-    /// 508: the chain of requests exceeded the maximum number of hops through Tieline.
+    /// 508: the request has passed through Tieline 3 or more times, or its `tieline-hops` header is
+    /// invalid.
     pub fn loop_detected(error: impl std::fmt::Display) -> Self {
         Self::new(&kinds::LOOP, error.to_string())
     }

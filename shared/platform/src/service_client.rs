@@ -96,14 +96,16 @@ pub async fn call_if(
             token: None,
         });
     };
-    let mut refused: Option<Authorized> = None;
+    let mut rejected: Option<Authorized> = None;
     loop {
-        let refused_token = refused
+        let rejected_token = rejected
             .as_ref()
             .and_then(|authorized| authorized.token.as_ref());
-        let token = tokens.get(account, settings, refused_token, left()).await?;
+        let token = tokens
+            .get(account, settings, rejected_token, left())
+            .await?;
         if let Err(unsent) = ready(left()).await {
-            return refused.ok_or(unsent.into());
+            return rejected.ok_or(unsent.into());
         }
         let bearer = format!("Bearer {}", token.expose_secret());
         let authorized = with(
@@ -115,13 +117,13 @@ pub async fn call_if(
             &bearer,
         );
         let response = tokens.egress.call(authorized).await?;
-        if response.status != StatusCode::UNAUTHORIZED || refused.is_some() {
+        if response.status != StatusCode::UNAUTHORIZED || rejected.is_some() {
             return Ok(Authorized {
                 response,
                 token: Some(token),
             });
         }
-        refused = Some(Authorized {
+        rejected = Some(Authorized {
             response,
             token: Some(token),
         });

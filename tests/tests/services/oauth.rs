@@ -165,8 +165,8 @@ impl OAuthFixture {
             timeout,
             limit: 1024,
         };
-        let answered = Box::pin(clock::at(time, service_client::call(tokens, account, call))).await;
-        answered.map(|Authorized { response, .. }| response.status.as_u16())
+        let response = Box::pin(clock::at(time, service_client::call(tokens, account, call))).await;
+        response.map(|Authorized { response, .. }| response.status.as_u16())
     }
 
     /// Makes a call in a new process whose `n`th operation has this fault. Returns `None` if the

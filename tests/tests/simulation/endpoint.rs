@@ -111,7 +111,7 @@ pub(super) fn network(
                         began,
                         at: Instant::now(),
                         by: running.number,
-                        answered: None,
+                        response: None,
                     });
                     records.calls.len() - 1
                 };
@@ -128,7 +128,7 @@ pub(super) fn network(
                     Err(Silence::Hang) => std::future::pending().await,
                     Err(_) => Err(EgressError::Unreachable(Unreachable::Closed)),
                     Ok((status, wait)) => {
-                        history.records().calls[index].answered = Some(status);
+                        history.records().calls[index].response = Some(status);
                         // Also in the body, which is recorded.
                         let body =
                             wait.map_or_else(|| "received".to_owned(), |wait| wait.to_string());

@@ -75,7 +75,7 @@ pub(super) struct EndpointCall {
     /// The number of the work that made it.
     pub(super) by: usize,
     /// The status of its response, if any.
-    pub(super) answered: Option<u16>,
+    pub(super) response: Option<u16>,
 }
 
 /// The running work, as its calls see it.

@@ -140,7 +140,7 @@ async fn crashed_import_is_all_or_nothing() {
                 }
             });
             let crash = system.fake.crash();
-            let answered = tokio::select! {
+            let response = tokio::select! {
                 reply = import(&api, "fail") => Some(reply.status),
                 () = crash.notified() => None,
             };
@@ -148,7 +148,7 @@ async fn crashed_import_is_all_or_nothing() {
             system.fake.plan(|_| FaultPlan::NoFault);
             let made = whole(&system.fake).len();
             assert!([0, 3].contains(&made), "{fault:?} at call {at}: {made}");
-            outcomes.insert((answered, made));
+            outcomes.insert((response, made));
             let status = if made == 0 { 200 } else { 409 };
             assert_eq!(
                 import(&api, "fail").await.status,

@@ -59,13 +59,8 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     for (id, row) in &past.rows {
         let calls = calls.get(id).map_or(&[][..], Vec::as_slice);
         let attempts = past.attempts(*id);
-        let responses: Vec<_> = calls.iter().map(|call| call.answered).collect();
-        let what = || {
-            format!(
-                "{id}: {:?}, and calls answered {responses:?}",
-                summary(attempts)
-            )
-        };
+        let responses: Vec<_> = calls.iter().map(|call| call.response).collect();
+        let what = || format!("{id}: {:?}, and responses {responses:?}", summary(attempts));
         for attempt in attempts
             .iter()
             .filter(|attempt| attempt.status_code.is_some())
@@ -75,11 +70,11 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
                 .iter()
                 .filter(|attempt| attempt.status_code == code)
                 .count();
-            let answered = responses
+            let received = responses
                 .iter()
-                .filter(|answered| **answered == code)
+                .filter(|response| **response == code)
                 .count();
-            kept(recorded <= answered, "what is recorded was called", what)?;
+            kept(recorded <= received, "what is recorded was called", what)?;
         }
         let delivered = responses
             .iter()

@@ -249,7 +249,7 @@ impl System {
             (&sent.body, sent.visible_at).hash(&mut mark);
         }
         for call in &records.calls {
-            (&call.name, &call.webhook_id, call.by, call.answered).hash(&mut mark);
+            (&call.name, &call.webhook_id, call.by, call.response).hash(&mut mark);
         }
         for made in state.table.writes() {
             (

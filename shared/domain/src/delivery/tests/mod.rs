@@ -165,18 +165,18 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
 }
 
 #[test]
-fn renewed_message_replaces_the_awaited_one() {
+fn reissued_message_replaces_the_awaited_one() {
     let first = first_task();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let second = row.awaited_task().expect("a retry");
-    let (renewed, third) = row.reissue_task("t3".to_owned()).expect("a message");
+    let (reissued, third) = row.reissue_task("t3".to_owned()).expect("a message");
     // It is sent before the row is written, so it is the awaited one both before and after.
     assert_eq!(
-        (arrive(Some(&row), &third), arrive(Some(&renewed), &third)),
+        (arrive(Some(&row), &third), arrive(Some(&reissued), &third)),
         (Arrival::Attempt, Arrival::Attempt)
     );
-    assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
-    let (again, fourth) = renewed.reissue_task("t4".to_owned()).expect("a message");
+    assert_eq!(arrive(Some(&reissued), &second), Arrival::Stale);
+    let (again, fourth) = reissued.reissue_task("t4".to_owned()).expect("a message");
     assert_eq!(
         (arrive(Some(&again), &third), arrive(Some(&again), &fourth)),
         (Arrival::Stale, Arrival::Attempt)

@@ -1,9 +1,9 @@
 //! Accepts messages and calls: resolves the provider, claims the idempotency key, stores the row
 //! and enqueues its send task.
 //!
-//! The row is stored first because a send task without a row is dropped. If a client got no response
-//! and repeats the request with the same key, the claim contains the message's ID: the existing row
-//! is found and its first send task is enqueued again.
+//! The row is stored first because a send task without a row is dropped. If a client got no
+//! response and repeats the request with the same key, the claim contains the message's ID: the
+//! existing row is found and its first send task is enqueued again.
 
 use domain::{
     id::ProviderId,

@@ -1,7 +1,7 @@
 //! Moves dead letters back to the queue that SQS moved them from.
 //!
-//! Letters that a function sent itself stay, and so do those that were redriven [`MAX_REDRIVES`]
-//! times: the message causes the failure, not an outage.
+//! Messages that a function dead-lettered itself stay, and so do those that were redriven
+//! [`MAX_REDRIVES`] times: the message causes the failure, not an outage.
 
 use std::time::Duration;
 

@@ -179,8 +179,8 @@ impl System {
         panic!("the queues do not get empty");
     }
 
-    /// Works on one batch of the first of these queues that has visible messages, without skipping a
-    /// delay.
+    /// Works on one batch of the first of these queues that has visible messages, without skipping
+    /// a delay.
     pub async fn step_on(&mut self, queues: &[Name]) -> Option<(Name, Vec<Message>)> {
         for queue in queues {
             let batch = self.fake.state().queues.receive(*queue, self.now);

@@ -1,10 +1,10 @@
 //! The access token issued to an account, and who fetches the next one.
 //!
-//! The state is stored in one row, [`IssuedTokens`]. A caller that needs a token asks [`IssuedTokens::step`]:
-//! use the current one, wait for another caller's fetch, or fetch one. A fetch starts with a lease
-//! on the row, so that only one of many callers, across all processes, sends a request to the
-//! authorization server. The lease of a crashed caller expires. Waiting callers share the result,
-//! including a failure.
+//! The state is stored in one row, [`IssuedTokens`]. A caller that needs a token asks
+//! [`IssuedTokens::step`]: use the current one, wait for another caller's fetch, or fetch one. A
+//! fetch starts with a lease on the row, so that only one of many callers, across all processes,
+//! sends a request to the authorization server. The lease of a crashed caller expires. Waiting
+//! callers share the result, including a failure.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -77,8 +77,8 @@ impl IssuedTokens {
         let is_usable = |token: &&IssuedToken| {
             let refused = refused
                 .is_some_and(|refused| refused.expose_secret() == token.access.expose_secret());
-            // A caller that waited for a token uses it unconditionally. If it is invalid, fetching another
-            // one would not help.
+            // A caller that waited for a token uses it unconditionally. If it is invalid, fetching
+            // another one would not help.
             waited == Some(&*token.lease) || now < token.good_until && !refused
         };
         if let Some(token) = self.token.as_ref().filter(is_usable) {

@@ -121,8 +121,9 @@ impl UrlTemplate {
         part::tags(&self.parts)
     }
 
-    /// Renders the URL for one event. `RenderError` if a path segment gets an empty value or becomes `.`
-    /// or `..`, if the URL exceeds 8,000 bytes, or if it would change origin, segments or pairs.
+    /// Renders the URL for one event. `RenderError` if a path segment gets an empty value or
+    /// becomes `.` or `..`, if the URL exceeds 8,000 bytes, or if it would change origin, segments
+    /// or pairs.
     pub fn render(
         &self,
         values: &TagValues<'_>,
@@ -166,7 +167,8 @@ impl UrlTemplate {
         self.origin.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// Parses a rendered URL and rejects one with another structure. Escaping already prevents that.
+    /// Parses a rendered URL and rejects one with another structure. Escaping already prevents
+    /// that.
     pub(super) fn checked(&self, text: &str) -> Result<Url, RenderError> {
         match Url::parse(text) {
             Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => {

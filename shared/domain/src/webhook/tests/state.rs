@@ -169,7 +169,6 @@ fn events_name_the_webhook_and_the_cause() {
 }
 
 /// A patch that contains no secret moves the webhook to another origin.
-
 #[test]
 fn stored_secrets_stay_at_their_origin() {
     let origins = ["https://a.example", "https://b.example"];

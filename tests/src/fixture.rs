@@ -250,7 +250,7 @@ async fn bootstrap(fake: &Fake) -> Admin {
     let request = rotation::Request::Bootstrap { reissue: false };
     let app = functions::rotation(fake);
     match rotation::handle(&app, request).await.expect("an admin") {
-        rotation::RotationResponse::Admin(admin) => admin,
+        rotation::Response::Admin(admin) => admin,
         response => panic!("{response:?} has no admin"),
     }
 }

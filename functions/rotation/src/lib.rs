@@ -58,7 +58,7 @@ pub enum Request {
 /// The function's response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum RotationResponse {
+pub enum Response {
     /// Response to a bootstrap.
     Admin(Admin),
     /// Response to a reminder run.
@@ -104,16 +104,16 @@ impl From<WriteError> for RotationError {
 }
 
 /// Handles a request.
-pub async fn handle(app: &App, request: Request) -> Result<RotationResponse, RotationError> {
+pub async fn handle(app: &App, request: Request) -> Result<Response, RotationError> {
     // Boxed: the SDK's futures would exceed the compiler's type-layout depth.
     match request {
         Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue))
             .await
-            .map(RotationResponse::Admin),
-        Request::Remind { now } => remind::run(app, &now).await.map(RotationResponse::Reminded),
+            .map(Response::Admin),
+        Request::Remind { now } => remind::run(app, &now).await.map(Response::Reminded),
         Request::Rotate(event) => Box::pin(keyring::run(app, event))
             .await
-            .map(|()| RotationResponse::Done),
+            .map(|()| Response::Done),
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn done_serializes_as_null() {
         assert_eq!(
-            serde_json::to_string(&RotationResponse::Done).expect("json"),
+            serde_json::to_string(&Response::Done).expect("json"),
             "null"
         );
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Resource<I, S> {
     /// The ID, of the resource's own type.
     pub id: I,
-    /// Settings written by the admin.
+    /// The resource's settings, or their stored form.
     #[serde(flatten)]
     pub settings: S,
     /// Creation time.
@@ -41,8 +41,9 @@ impl<I, S> Resource<I, S> {
             ..self
         }
     }
+
     /// Returns another form of the resource, with these settings.
-    pub fn with<T>(&self, settings: T) -> Resource<I, T>
+    pub fn with_settings<T>(&self, settings: T) -> Resource<I, T>
     where
         I: Copy,
     {
@@ -53,5 +54,33 @@ impl<I, S> Resource<I, S> {
             updated_at: self.updated_at,
             version: self.version,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn stored_form_is_flat() {
+        let (created, changed) = (
+            Timestamp::UNIX_EPOCH,
+            Timestamp::from_second(1).expect("a time"),
+        );
+        let resource = Resource::new(7, json!({"name": "CRM"}), created)
+            .changed(json!({"name": "Shop"}), changed);
+        let stored = json!({
+            "id": 7, "name": "Shop", "created_at": "1970-01-01T00:00:00Z", "updated_at": "1970-01-01T00:00:01Z", "version": 2,
+        });
+        assert_eq!(serde_json::to_value(&resource).expect("JSON"), stored);
+        assert_eq!(
+            serde_json::from_value::<Resource<u32, Value>>(stored)
+                .expect("a resource")
+                .with_settings(())
+                .version,
+            2
+        );
     }
 }

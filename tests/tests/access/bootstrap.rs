@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{credential::Status, id::CredentialId, scope::Scope, user::User};
 use jiff::Timestamp;
 use platform::clock;
-use rotation::{Admin, Request, RotationError, RotationResponse};
+use rotation::{Admin, Request, Response, RotationError};
 use tests::rights::unused_patterns;
 
 use crate::{
@@ -24,7 +24,7 @@ async fn bootstrap(
     )
     .await?
     {
-        RotationResponse::Admin(admin) => Ok(admin),
+        Response::Admin(admin) => Ok(admin),
         response => panic!("{response:?} is no admin"),
     }
 }

@@ -14,7 +14,7 @@ use platform::{
     clock, random,
     table::{Table, audit, users::StoredUser},
 };
-use rotation::{App, Reminded, Request, RotationError, RotationResponse};
+use rotation::{App, Reminded, Request, Response, RotationError};
 use serde_json::Value;
 use tests::fake::{
     Fake,
@@ -120,7 +120,7 @@ impl Fixture {
             now: now.to_string(),
         };
         match clock::at(now, rotation::handle(&self.app, request)).await? {
-            RotationResponse::Reminded(reminded) => Ok(reminded),
+            Response::Reminded(reminded) => Ok(reminded),
             response => panic!("{response:?} is no response to a reminder"),
         }
     }

@@ -140,7 +140,7 @@ async fn retry_costs_one_transaction_and_its_waits_no_read() {
     let mut system = warm(1, 0).await;
     system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
-    // Beside the delivery, the webhook's health and the index of unfinished deliveries.
+    // Besides the row of the delivery: the webhook's health, and the index of unfinished deliveries.
     let first = [
         ("Query", 2),
         ("PutItem", 2),
@@ -172,4 +172,19 @@ async fn retry_costs_one_transaction_and_its_waits_no_read() {
             "retry {retry}"
         );
     }
+}
+
+#[tokio::test]
+async fn obsolete_message_costs_one_read() {
+    let mut system = warm(1, 0).await;
+    system.receiver.script(|_| Reply::status(500));
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    let first = system.fake.state().queues.on(Name::Deliveries).remove(0);
+    work(&mut system).await;
+    let body = first
+        .body
+        .replace(first.json()["token"].as_str().expect("a token"), "another");
+    system.put(Name::Deliveries, body).await;
+    assert_eq!(work(&mut system).await, cost([("BatchGetItem", 1)], 4, 0));
 }

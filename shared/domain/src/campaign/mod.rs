@@ -6,8 +6,6 @@
 pub mod bundle;
 pub mod import;
 
-#[cfg(test)]
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -22,7 +22,7 @@ pub struct Grant {
     /// Source addresses from which it may be used.
     #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
     pub allowed_ips: AllowedIps,
-    /// When it expires.
+    /// When it expires. Rows name it `ends_at`, as `expires_at` is their TTL.
     #[serde(rename = "ends_at", default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// When it was last used, with a precision of [`USE_INTERVAL`].

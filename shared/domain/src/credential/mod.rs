@@ -88,7 +88,7 @@ pub struct Settings {
     pub scopes: Scopes,
     /// Owner.
     pub user_id: UserId,
-    /// When it expires.
+    /// When it expires. Rows name it `ends_at`, as `expires_at` is their TTL.
     #[serde(rename = "ends_at", default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Days after which the token should be rotated.

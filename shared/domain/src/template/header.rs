@@ -51,7 +51,7 @@ impl HeaderTemplate {
         missing: &mut Missing,
     ) -> Result<String, RenderError> {
         self.check_values(values, Audience::Receiver)?;
-        fill(&self.parts, values, Audience::Receiver, missing)
+        render(&self.parts, values, Audience::Receiver, missing)
     }
 
     /// Renders the value for display in the header `name`, with secrets and anything that looks
@@ -64,7 +64,7 @@ impl HeaderTemplate {
             TagContext::Plain,
             |text| Ok(text.to_owned()),
         );
-        fill(
+        render(
             &masked.unwrap_or_default(),
             values,
             Audience::Masked,
@@ -100,7 +100,7 @@ impl HeaderTemplate {
     }
 }
 
-fn fill(
+fn render(
     parts: &[Part],
     values: &TagValues<'_>,
     view: Audience,

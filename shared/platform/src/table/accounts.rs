@@ -45,7 +45,7 @@ pub struct StoredAccount {
 
 async fn seal(account: &Account, services: u32, keys: &KeyringCache) -> Result<Item, TableError> {
     let field = settings_field(account.id);
-    let row: AccountRow = account.with(SealedAccount {
+    let row: AccountRow = account.with_settings(SealedAccount {
         name: account.settings.name.clone(),
         services,
         sealed: field.seal_json(&account.settings.to_map(), keys).await?,
@@ -58,7 +58,7 @@ async fn open(row: AccountRow, keys: &KeyringCache) -> Result<StoredAccount, Tab
     let field = settings_field(row.id);
     let document = field.open_json(&row.settings.sealed, keys).await?;
     Ok(StoredAccount {
-        account: row.with(restored(&field, Settings::restore(document))?),
+        account: row.with_settings(restored(&field, Settings::restore(document))?),
         services: row.settings.services,
     })
 }

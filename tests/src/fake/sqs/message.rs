@@ -52,8 +52,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether the sweeper may redrive it: SQS moved it to `dead`, and it has not been redriven too
-    /// often.
+    /// Whether the sweeper may redrive it: SQS moved it to `dead`, and it was redriven fewer than
+    /// three times.
     pub fn should_redrive(&self) -> bool {
         let redrives = self.attributes["redrives"]["StringValue"]
             .as_str()

@@ -9,61 +9,6 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-#[tokio::test]
-async fn successful_first_attempt_costs_one_read_and_one_write() {
-    let mut system = super::super::system().await;
-    system.webhook("hook", json!({})).await;
-    for _ in 0..2 {
-        system.publish("message", json!({})).await;
-        system.begin_count();
-        system.step().await.expect("the event");
-        assert_eq!(
-            system.fake.counts(),
-            counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
-        );
-        system.begin_count();
-        system.step().await.expect("the attempt");
-        assert_eq!(
-            system.fake.counts(),
-            counts(&[("BatchGetItem", 1), ("PutItem", 1)]),
-            "the keyring is in memory"
-        );
-        assert!(system.step().await.is_none());
-    }
-}
-
-#[tokio::test]
-async fn batch_shares_its_reads() {
-    let mut system = super::super::system().await;
-    ten(&system, json!({})).await;
-    system.publish("message", json!({})).await;
-    system.begin_count();
-    system.step().await.expect("the event");
-    assert_eq!(
-        system.fake.counts(),
-        counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
-    );
-    system.begin_count();
-    let (_, batch) = system.step().await.expect("the attempts");
-    assert_eq!(batch.len(), 10);
-    assert_eq!(
-        system.fake.counts(),
-        counts(&[("BatchGetItem", 1), ("PutItem", 10)])
-    );
-
-    // The subscriptions to `message` and to `*` are read once for all events of the type.
-    for _ in 0..10 {
-        system.publish("message", json!({})).await;
-    }
-    system.begin_count();
-    let (_, batch) = system.step().await.expect("the events");
-    assert_eq!(batch.len(), 10);
-    assert_eq!(
-        system.fake.counts(),
-        counts(&[("PutItem", 10), ("Query", 2), ("SendMessageBatch", 10)])
-    );
-}
-
 /// Events that are not in their messages are read with the batch. Large data takes a second read.
 #[tokio::test]
 async fn event_not_in_its_message_is_read_with_the_batch() {

@@ -147,3 +147,14 @@ pub const ALL: [Kind; 15] = [
     BAD_GATEWAY,
     GATEWAY_TIMEOUT,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_types_are_listed() {
+        let defined = include_str!("kinds.rs").matches(concat!(": Kind = ", "Kind {"));
+        assert_eq!(defined.count(), ALL.len());
+    }
+}

@@ -104,3 +104,25 @@ fn ended_grant_never_lives_longer() {
         assert_eq!(before.ended(day(3)), ended);
     }
 }
+
+/// Stored rows outlive releases. A name that changes would let credentials never expire.
+#[test]
+fn stored_form_has_fixed_names() {
+    let credential = credential(&json!({"expires_at": day(9), "allowed_ips": ["203.0.113.0/24"]}));
+    assert_eq!(
+        serde_json::to_value(&credential).expect("a row"),
+        json!({
+            "id": credential.id, "description": "CRM", "scopes": ["events:write"], "user_id": user(), "ends_at": day(9),
+            "rotate_after_days": 90, "allowed_ips": ["203.0.113.0/24"], "token_hint": "abc1", "token": "hash-1",
+            "created_at": day(0), "version": 1,
+        })
+    );
+    let (_, grant) = credential.grants().remove(0);
+    assert_eq!(
+        serde_json::to_value(&grant).expect("a row"),
+        json!({
+            "credential": credential.id, "user": user(), "scopes": ["events:write"], "allowed_ips": ["203.0.113.0/24"],
+            "ends_at": day(9),
+        })
+    );
+}

@@ -115,11 +115,18 @@ fn row_accepts_only_its_awaited_task() {
         attempt: request(2, "other"),
         ..second.clone()
     };
+    let awaited = &second.attempt.id.token;
+    let [earlier, later] = [1, 3].map(|number| DeliveryTask {
+        attempt: request(number, awaited),
+        ..second.clone()
+    });
     for (message, arrival) in [
         (&first, Arrival::FollowUp),
         (&duplicate, Arrival::Stale),
         (&second, Arrival::Attempt),
         (&forged, Arrival::Stale),
+        (&earlier, Arrival::Stale),
+        (&later, Arrival::Stale),
     ] {
         assert_eq!(
             arrive(Some(&row), message),

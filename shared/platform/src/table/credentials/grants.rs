@@ -21,8 +21,12 @@ struct GrantRow {
     grant: Grant,
     /// Long after the token's end, so that uses of an expired or revoked token can be
     /// distinguished from guesses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<i64>,
+    #[serde(
+        rename = "expires_at",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    ttl: Option<i64>,
 }
 
 impl Table {
@@ -97,10 +101,10 @@ impl Transaction<'_> {
                 (None, Some(grant)) => grant.clone().ended(now),
                 (None, None) => continue,
             };
-            let expires_at = grant.expires_at.map(|end| self.table().expiry(end));
+            let ttl = grant.expires_at.map(|end| self.table().expiry(end));
             let row = GrantRow {
                 grant: Grant { used_at, ..grant },
-                expires_at,
+                ttl,
             };
             self.put(item(&key, None, row)?);
         }

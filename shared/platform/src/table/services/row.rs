@@ -55,7 +55,7 @@ pub(super) async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<
         settings: service.settings.to_map(),
         key: stored.key.as_ref().map(|key| key.expose().to_owned()),
     };
-    let row: ServiceRow = service.with(SealedService {
+    let row: ServiceRow = service.with_settings(SealedService {
         name: service.settings.name.clone(),
         webhooks: stored.webhooks,
         sealed: private(service.id).seal_json(&document, keys).await?,
@@ -73,7 +73,7 @@ pub(super) async fn open(
     let document: ServiceDocument = field.open_json(&row.settings.sealed, keys).await?;
     let settings = restored(&field, Settings::restore(document.settings.into()))?;
     Ok(StoredService {
-        service: row.with(settings),
+        service: row.with_settings(settings),
         key: parse_inbound_key(&field, document.key)?,
         webhooks: row.settings.webhooks,
     })

@@ -89,7 +89,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Vec<Package>, StartError> {
 
 /// Returns whether `cargo run` and `cargo test` set this variable for their program. Some build
 /// scripts (ring's) watch them, and would recompile each time.
-pub(crate) fn is_cargos_own(variable: &str) -> bool {
+pub fn is_cargos_own(variable: &str) -> bool {
     [
         "CARGO_PKG_",
         "CARGO_MANIFEST_",

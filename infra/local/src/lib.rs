@@ -32,7 +32,7 @@ use std::{
 pub use deploy::Queues;
 use emulator::Emulator;
 pub use error::StartError;
-pub use functions::FUNCTIONS;
+pub use functions::{FUNCTIONS, is_cargos_own};
 use reload::Watcher;
 pub use stack::{Aws, Stack};
 use tools::{CARGO_LAMBDA, EMULATOR};

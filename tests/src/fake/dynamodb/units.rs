@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn item(value: Value) -> Item {
+    fn item(value: &Value) -> Item {
         value.as_object().cloned().expect("an item")
     }
 
@@ -153,7 +153,7 @@ mod tests {
             (json!({"M": {"a": {"S": "b"}}}), 3 + 1 + 2),
         ] {
             assert_eq!(
-                size(&item(json!({"name": attribute}))),
+                size(&item(&json!({"name": attribute}))),
                 4 + bytes,
                 "{attribute}"
             );
@@ -163,13 +163,13 @@ mod tests {
     #[test]
     fn writes_count_the_larger_item_and_changed_index_entries() {
         let text = |bytes| json!({"S": "x".repeat(bytes)});
-        let small = item(json!({"pk": text(9), "sk": text(9)}));
-        let large = item(json!({"pk": text(9), "sk": text(9), "data": text(1100)}));
+        let small = item(&json!({"pk": text(9), "sk": text(9)}));
+        let large = item(&json!({"pk": text(9), "sk": text(9), "data": text(1100)}));
         let listed = item(
-            json!({"pk": text(9), "sk": text(9), "list_pk": text(9), "list_sk": text(9), "data": text(1100)}),
+            &json!({"pk": text(9), "sk": text(9), "list_pk": text(9), "list_sk": text(9), "data": text(1100)}),
         );
         let awaited = item(
-            json!({"pk": text(9), "sk": text(9), "status_pk": text(9), "status_sk": text(9), "data": text(1100)}),
+            &json!({"pk": text(9), "sk": text(9), "status_pk": text(9), "status_sk": text(9), "data": text(1100)}),
         );
         for (before, after, transaction, units) in [
             (None, Some(&small), false, 1),

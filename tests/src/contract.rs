@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = config_api::openapi::complete(
-        &config_api::routes::all().into_openapi(),
+        &config_api::routes::documented(),
         "https://tieline.example.com",
     );
     document["components"]["schemas"]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 fn main() -> std::io::Result<()> {
     let document = config_api::openapi::complete(
-        &config_api::routes::all().into_openapi(),
+        &config_api::routes::documented(),
         "https://tieline.example.com",
     );
     writeln!(std::io::stdout(), "{document:#}")

@@ -64,7 +64,7 @@ pub struct Clients {
 
 /// Builds the router of the API.
 pub fn router(clients: Clients) -> Router {
-    let (routes, document) = routes::all().split_for_parts();
+    let endpoints = routes::all();
     let Clients {
         table,
         keys,
@@ -83,14 +83,19 @@ pub fn router(clients: Clients) -> Router {
         egress: Egress::new(allow.clone()),
         allow,
         public_url,
-        rules: http::auth::RouteScopes::from_document(
-            &serde_json::json!({"paths": document.paths}),
-        ),
+        rules: http::auth::RouteScopes::new(&endpoints),
         document: LazyLock::new(Box::new(move || {
-            openapi::complete(&document, &url).to_string().into()
+            openapi::complete(&routes::documented(), &url)
+                .to_string()
+                .into()
         })),
     };
     let app = Arc::new(app);
+    let routes = endpoints
+        .into_iter()
+        .fold(Router::new(), |router, endpoint| {
+            router.route(endpoint.path, endpoint.route)
+        });
     routes
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&app),

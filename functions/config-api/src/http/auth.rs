@@ -4,7 +4,12 @@
 //! The OpenAPI document is the only source of these rules, so documentation and enforcement can't
 //! diverge. Routes that declare no scope reject all requests.
 
-use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -25,8 +30,9 @@ use platform::{
     table::{TableError, audit},
 };
 use serde_json::{Value, json};
+use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::{ApiResult, Problem};
+use super::{ApiResult, Endpoint, Problem};
 use crate::App;
 
 /// The authenticated caller of a request.
@@ -97,48 +103,58 @@ enum Access {
     Closed,
 }
 
-/// The access rules of all routes, by method and path template.
+/// The access rules of all routes, by path template and method.
 #[derive(Debug)]
-pub struct RouteScopes(HashMap<(Method, String), Access>);
+pub struct RouteScopes(HashMap<&'static str, Vec<(Method, Rule)>>);
+
+/// An access rule. It is read from the endpoint's documentation when it is first needed.
+#[derive(Debug)]
+struct Rule {
+    documented: fn() -> UtoipaMethodRouter<Arc<App>>,
+    access: OnceLock<Access>,
+}
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SCHEME: &str = "token";
 
-impl RouteScopes {
-    /// Reads the rules from the OpenAPI document. Operations without `security`, or with an unknown
-    /// scope, reject all requests.
-    pub fn from_document(document: &Value) -> Self {
-        let mut rules = HashMap::new();
-        for (path, operations) in document["paths"].as_object().into_iter().flatten() {
-            for (method, operation) in operations.as_object().into_iter().flatten() {
-                let rule = match operation["security"].as_array().map(Vec::as_slice) {
-                    Some([]) => Access::Public,
-                    Some([security]) if *security == json!({}) => Access::Public,
-                    Some([security]) if *security == json!({SCHEME: []}) => Access::Token,
-                    Some([security]) => {
-                        let scope = security[SCHEME][0]
-                            .as_str()
-                            .and_then(|name| name.parse().ok());
-                        scope.map_or(Access::Closed, Access::Scope)
-                    }
-                    _ => Access::Closed,
-                };
-                if let Ok(method) = method.to_uppercase().parse() {
-                    rules.insert((method, path.clone()), rule);
-                }
+impl Access {
+    /// Reads the `security` of a documented operation. Without one, or with an unknown scope, it
+    /// rejects all requests.
+    fn of(security: &Value) -> Self {
+        match security.as_array().map(Vec::as_slice) {
+            Some([]) => Self::Public,
+            Some([security]) if *security == json!({}) => Self::Public,
+            Some([security]) if *security == json!({SCHEME: []}) => Self::Token,
+            Some([security]) => {
+                let scope = security[SCHEME][0]
+                    .as_str()
+                    .and_then(|name| name.parse().ok());
+                scope.map_or(Self::Closed, Self::Scope)
             }
+            _ => Self::Closed,
+        }
+    }
+}
+
+impl RouteScopes {
+    /// The rules of these endpoints.
+    pub fn new(endpoints: &[Endpoint]) -> Self {
+        let mut rules = HashMap::<_, Vec<_>>::new();
+        for endpoint in endpoints {
+            let rule = Rule {
+                documented: endpoint.documented,
+                access: OnceLock::new(),
+            };
+            let of_path = rules.entry(endpoint.path).or_default();
+            of_path.push((endpoint.method.clone(), rule));
         }
         Self(rules)
     }
 
     /// The methods of a route, sorted, as the `Allow` header lists them.
     pub fn allowed(&self, path: &str) -> Vec<String> {
-        let mut allowed: Vec<String> = self
-            .0
-            .keys()
-            .filter(|(_, known)| known == path)
-            .map(|(method, _)| method.to_string())
-            .collect();
+        let methods = self.0.get(path).into_iter().flatten();
+        let mut allowed: Vec<String> = methods.map(|(method, _)| method.to_string()).collect();
         if allowed.iter().any(|method| method == "GET") {
             allowed.push("HEAD".to_owned());
         }
@@ -152,7 +168,17 @@ impl RouteScopes {
         } else {
             method
         };
-        self.0.get(&(method.clone(), path.to_owned())).copied()
+        let (_, rule) = self
+            .0
+            .get(path)?
+            .iter()
+            .find(|(known, _)| known == method)?;
+        let access = rule.access.get_or_init(|| {
+            let (_, paths, _) = (rule.documented)();
+            let operation = json!(paths)[path][method.as_str().to_lowercase()].take();
+            Access::of(&operation["security"])
+        });
+        Some(*access)
     }
 }
 
@@ -265,20 +291,38 @@ mod tests {
 
     #[test]
     fn routes_without_a_valid_scope_are_closed() {
-        let rules = RouteScopes::from_document(&json!({"paths": {
-            "/a": {"get": {"security": []}, "delete": {"security": [{"token": []}]}, "post": {"security": [{"token": ["events:write"]}]}},
-            "/b": {"get": {}, "post": {"security": [{"other": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
-        }}));
-        assert_eq!(rules.find(&Method::GET, "/a"), Some(Access::Public));
-        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Access::Public));
-        assert_eq!(rules.find(&Method::DELETE, "/a"), Some(Access::Token));
-        assert_eq!(
-            rules.find(&Method::POST, "/a"),
-            Some(Access::Scope(Scope::EventsWrite))
-        );
-        for method in [Method::GET, Method::POST, Method::PUT] {
-            assert_eq!(rules.find(&method, "/b"), Some(Access::Closed), "{method}");
+        for (security, access) in [
+            (json!([]), Access::Public),
+            (json!([{}]), Access::Public),
+            (json!([{"token": []}]), Access::Token),
+            (
+                json!([{"token": ["events:write"]}]),
+                Access::Scope(Scope::EventsWrite),
+            ),
+            (Value::Null, Access::Closed),
+            (json!([{"other": []}]), Access::Closed),
+            (json!([{"token": ["no:such"]}]), Access::Closed),
+            (json!([{"token": []}, {}]), Access::Closed),
+        ] {
+            assert_eq!(Access::of(&security), access, "{security}");
         }
-        assert_eq!(rules.find(&Method::PUT, "/a"), None);
+    }
+
+    #[test]
+    fn rules_are_those_of_the_document() {
+        let rules = RouteScopes::new(&crate::routes::all());
+        let document = json!(crate::routes::documented().paths);
+        let paths = document.as_object().expect("paths");
+        for (path, operations) in paths {
+            for (method, operation) in operations.as_object().expect("operations") {
+                let method = method.to_uppercase().parse().expect("a method");
+                let access = Access::of(&operation["security"]);
+                assert_eq!(rules.find(&method, path), Some(access), "{method} {path}");
+                assert_ne!(access, Access::Closed, "{method} {path}");
+            }
+        }
+        assert_eq!(rules.0.len(), paths.len());
+        assert_eq!(rules.find(&Method::HEAD, "/healthz"), Some(Access::Public));
+        assert_eq!(rules.find(&Method::PUT, "/healthz"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod body;
+mod endpoint;
 pub mod etag;
 pub mod idempotency;
 pub mod middleware;
@@ -21,6 +22,7 @@ use http::{HeaderValue, StatusCode, header::LOCATION};
 pub use self::problem::Problem;
 pub use self::{
     body::JsonBody,
+    endpoint::Endpoint,
     etag::{IfMatch, Tagged, UpdateError, Versioned},
     overlap::overlap,
     path::PathId,

@@ -5,7 +5,8 @@
 //! hardly depend on what else runs on the machine. A function that does nothing and a bare HTTP
 //! client run the same way, for comparison. Requests to AWS are counted by the fakes.
 //!
-//! `cargo bench -p tests` prints the table of docs/performance.md.
+//! `cargo bench -p tests` prints the tables of docs/performance.md; `-- start` and the like measure
+//! one part.
 
 mod binaries;
 mod function;
@@ -17,11 +18,24 @@ use self::report::Report;
 
 #[tokio::main]
 async fn main() {
+    let parts: Vec<String> = std::env::args()
+        .filter(|part| !part.starts_with("--"))
+        .skip(1)
+        .collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let binaries = binaries::build();
     let mut report = Report::default();
-    scenarios::start::measure(&binaries, &mut report).await;
-    scenarios::events::measure(&binaries, &mut report).await;
-    scenarios::inbound::measure(&binaries, &mut report).await;
-    scenarios::lists::measure(&binaries, &mut report).await;
+    if wanted("start") {
+        scenarios::start::measure(&binaries, &mut report).await;
+    }
+    if wanted("events") {
+        scenarios::events::measure(&binaries, &mut report).await;
+    }
+    if wanted("inbound") {
+        scenarios::inbound::measure(&binaries, &mut report).await;
+    }
+    if wanted("lists") {
+        scenarios::lists::measure(&binaries, &mut report).await;
+    }
     report.print();
 }

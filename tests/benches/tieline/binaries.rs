@@ -6,17 +6,6 @@ use std::{
     process::Command,
 };
 
-/// The functions, and the baseline.
-pub(crate) const NAMES: [&str; 7] = [
-    "config-api",
-    "inbound",
-    "dispatch",
-    "delivery",
-    "rotation",
-    "sweeper",
-    "baseline",
-];
-
 /// The directory with the executables.
 #[derive(Debug)]
 pub(crate) struct Binaries(PathBuf);

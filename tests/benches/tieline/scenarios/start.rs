@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Hub, send};
 use crate::{
-    binaries::{Binaries, NAMES},
+    binaries::Binaries,
     report::{Report, millis, times},
 };
 
@@ -14,10 +14,15 @@ const STARTS: usize = 15;
 
 pub(crate) async fn measure(binaries: &Binaries, report: &mut Report) {
     let hub = Hub::new(binaries).await;
+    // The first starts read the executable from disk and warm the servers up.
+    start(&hub, "baseline").await;
     let baseline = start(&hub, "baseline").await;
     report.section("Start: CPU from exec to the first poll, × the function that does nothing; idle memory; executable");
-    for name in NAMES {
-        let (cpu, memory) = start(&hub, name).await;
+    for name in ["baseline"].into_iter().chain(local::FUNCTIONS) {
+        let (cpu, memory) = match name {
+            "baseline" => baseline,
+            name => start(&hub, name).await,
+        };
         report.add(
             format!("{name}: start"),
             millis(cpu),

@@ -28,7 +28,7 @@ use crate::{
     http::{
         ApiResult, Problem,
         auth::Principal,
-        idempotency::{IdempotencyKey, digest, key_reused, key_space},
+        idempotency::{DocumentKey, key_reused, key_space},
     },
     known_types,
 };
@@ -38,10 +38,8 @@ use crate::{
 pub struct Request {
     /// The validated request.
     pub new: NewEvent,
-    /// The client's idempotency key.
-    pub key: Option<IdempotencyKey>,
-    /// The event's JSON document. Must be identical when the key is reused.
-    pub document: Value,
+    /// The client's idempotency key with the event's JSON document.
+    pub key: Option<DocumentKey>,
     /// How many times the chain of requests has already passed through Tieline.
     pub hops: u8,
 }
@@ -160,18 +158,14 @@ async fn accept(
     types: &mut Types,
     now: Timestamp,
 ) -> ApiResult<Accepted> {
-    let Request {
-        new,
-        key,
-        document,
-        hops,
-    } = request;
+    let Request { new, key, hops } = request;
     if let Err(problems) = check_reserved(caller, &new.kind) {
         return Err(problems.under("type").into());
     }
     if let Some(problems) = types.unknown(app, &new.kind).await? {
         return Err(problems.under("type").into());
     }
+    let is_timed = new.timestamp.is_some();
     let mut event = Event {
         hops,
         ..new.accept(random::id(), now)
@@ -188,18 +182,17 @@ async fn accept(
             claim: None,
         });
     };
-    let hash = key.hash();
-    let body = digest(&document.to_string());
+    let DocumentKey { hash, document } = key;
     let claim = app
         .table
-        .claim(space, &hash, Claim::new(event.id, body.clone(), now))
+        .claim(space, &hash, Claim::new(event.id, document.clone(), now))
         .await?;
-    if claim.body != body {
+    if claim.body != document {
         return Err(key_reused());
     }
     if claim.id != event.id {
         event.id = claim.id;
-        if document["timestamp"].is_null() {
+        if !is_timed {
             event.timestamp = claim.at;
         }
     }

@@ -16,14 +16,13 @@ use platform::{
     clock, random,
     table::{Written, idempotency::Claim},
 };
-use serde_json::Value;
 
 use crate::{
     App,
     http::{
         ApiResult, Problem,
         auth::Principal,
-        idempotency::{IdempotencyKey, digest, key_reused, key_space},
+        idempotency::{DocumentKey, key_reused, key_space},
     },
 };
 
@@ -32,10 +31,8 @@ use crate::{
 pub struct Request {
     /// The validated request.
     pub new: NewMessage,
-    /// The client's idempotency key.
-    pub key: Option<IdempotencyKey>,
-    /// The request body. A repeated request must have the same one.
-    pub document: Value,
+    /// The client's idempotency key with the request's document.
+    pub key: Option<DocumentKey>,
 }
 
 /// Delay of the send task of a repeated request, in seconds. The first request may still be
@@ -51,12 +48,7 @@ pub async fn accept(
     request: Request,
 ) -> ApiResult<Message> {
     let space = &key_space(caller, route);
-    let Request {
-        mut new,
-        key,
-        document,
-    } = request;
-    let key = key.map(|key| (key.hash(), digest(&document.to_string())));
+    let Request { mut new, key } = request;
     let provider = match provider(app, &new).await {
         Ok((provider, content)) => {
             new.content = content;
@@ -66,7 +58,7 @@ pub async fn accept(
     };
     let now = clock::now();
     let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
-    let Some((hash, body)) = key else {
+    let Some(DocumentKey { hash, document }) = key else {
         let (row, task) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::ConditionFailed {
             return Err(Problem::internal(
@@ -78,9 +70,9 @@ pub async fn accept(
     };
     let claim = app
         .table
-        .claim(space, &hash, Claim::new(id, body.clone(), now))
+        .claim(space, &hash, Claim::new(id, document.clone(), now))
         .await?;
-    if claim.body != body {
+    if claim.body != document {
         return Err(key_reused());
     }
     let (row, _) = Message::accept(new, claim.id, provider, claim.at, random::token());
@@ -97,20 +89,19 @@ pub async fn accept(
     ensure_enqueued(app, space, &hash, &claim, row, delay_seconds).await
 }
 
-/// Returns the message accepted earlier with this key, even if its provider no longer exists. `key`
-/// is the hash of the key and the hash of the body.
+/// Returns the message accepted earlier with this key, even if its provider no longer exists.
 async fn accepted_earlier(
     app: &App,
     space: &str,
-    key: Option<(String, String)>,
+    key: Option<DocumentKey>,
 ) -> ApiResult<Option<Message>> {
-    let Some((hash, body)) = key else {
+    let Some(DocumentKey { hash, document }) = key else {
         return Ok(None);
     };
     let Some(claim) = app.table.claimed(space, &hash).await? else {
         return Ok(None);
     };
-    if claim.body != body {
+    if claim.body != document {
         return Err(key_reused());
     }
     match app.table.message(claim.id).await? {

@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::validation::{Validated, ValidationErrors};
 use http::HeaderMap;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Problem, auth::Principal};
@@ -25,10 +26,23 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key's hash, as stored in the table.
-    pub(crate) fn hash(&self) -> String {
-        digest(&self.0)
+    /// The key together with the document that it came with.
+    pub fn of(&self, document: &Value) -> DocumentKey {
+        DocumentKey {
+            hash: digest(&self.0),
+            document: digest(&document.to_string()),
+        }
     }
+}
+
+/// The hashes of an idempotency key and of the document that it came with. A reused key must come
+/// with an identical document.
+#[derive(Debug)]
+pub struct DocumentKey {
+    /// The key's hash, as stored in the table.
+    pub hash: String,
+    /// The document's hash.
+    pub document: String,
 }
 
 /// Reads the `Idempotency-Key` header.
@@ -63,6 +77,6 @@ pub(crate) fn key_reused() -> Problem {
 }
 
 /// Returns the SHA-256 of a text in base64url.
-pub(crate) fn digest(text: &str) -> String {
+fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }

@@ -48,6 +48,20 @@ impl ValidationErrors {
         }
     }
 
+    /// Returns both values, or the errors of both.
+    ///
+    /// # Errors
+    /// If one of them has errors.
+    pub fn both<A, B>(one: Validated<A>, other: Validated<B>) -> Validated<(A, B)> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (one, other) => {
+                let problems = [one.err(), other.err()].into_iter().flatten();
+                Err(Self(problems.flat_map(|problems| problems.0).collect()))
+            }
+        }
+    }
+
     /// Limits the errors to 100 entries and 64 KiB. If some are left out, a last entry on the
     /// document itself says how many.
     #[must_use]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use domain::{
     event::NewEvent,
-    validation::{FieldReader, Validated, list as array, string},
+    validation::{FieldReader, Validated, ValidationErrors, list as array, string},
 };
 use http::StatusCode;
 use serde_json::Value;
@@ -67,20 +67,16 @@ pub async fn publish_batch(
 }
 
 fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
-    let value = check_depth(value)?;
-    let mut document = value.clone();
-    if let Value::Object(map) = &mut document {
-        map.remove("idempotency_key");
-    }
-    let mut fields = FieldReader::of(value)?;
-    let key = fields.defaulted("idempotency_key", None, |value| {
-        IdempotencyKey::parse(&string(value)?).map(Some)
+    let mut document = check_depth(value)?;
+    let key = document
+        .as_object_mut()
+        .and_then(|fields| fields.remove("idempotency_key"))
+        .filter(|key| !key.is_null());
+    let key = key.map(|key| {
+        let key = string(key).and_then(|key| IdempotencyKey::parse(&key));
+        key.map(|key| key.of(&document))
+            .map_err(|problems| problems.under("idempotency_key"))
     });
-    let new = NewEvent::take(&mut fields);
-    fields.finish(new.zip(key).map(|(new, key)| Request {
-        new,
-        key,
-        document,
-        hops,
-    }))
+    let (key, new) = ValidationErrors::both(key.transpose(), NewEvent::parse(document))?;
+    Ok(Request { new, key, hops })
 }

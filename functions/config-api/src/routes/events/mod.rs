@@ -46,23 +46,15 @@ pub async fn publish(
     body: JsonBody,
 ) -> ApiResult<(StatusCode, Json<api::Accepted>)> {
     let document = body.json()?;
-    let (key, new) = (header_key(&headers), NewEvent::parse(document.clone()));
-    let (key, new) = match (key, new) {
-        (Ok(key), Ok(new)) => (key, new),
-        (key, new) => {
-            let problems = [key.err(), new.err()]
-                .into_iter()
-                .flatten()
-                .flat_map(|problems| problems.0)
-                .collect();
-            return Err(accept_event::rejection(
-                &app,
-                &caller,
-                ValidationErrors(problems),
-                &document["type"],
-                &mut Types::default(),
-            )
-            .await?);
+    let kind = document["type"].clone();
+    let key = header_key(&headers).map(|key| key.map(|key| key.of(&document)));
+    let (key, new) = match ValidationErrors::both(key, NewEvent::parse(document)) {
+        Ok(valid) => valid,
+        Err(problems) => {
+            let mut types = Types::default();
+            let rejection =
+                accept_event::rejection(&app, &caller, problems, &kind, &mut types).await;
+            return Err(rejection?);
         }
     };
     let event = accept_event::publish(
@@ -72,7 +64,6 @@ pub async fn publish(
         Request {
             new,
             key,
-            document,
             hops: caller.hops,
         },
     )

@@ -101,22 +101,13 @@ pub(super) async fn send<T: for<'a> From<&'a Message>>(
     parse: impl Fn(Value) -> Validated<NewMessage>,
 ) -> ApiResult<Created<Json<T>>> {
     let document = body.json()?;
-    let (key, new) = match (header_key(headers), parse(document.clone())) {
-        (Ok(key), Ok(new)) => (key, new),
-        (key, new) => {
-            let problems = [key.err(), new.err()]
-                .into_iter()
-                .flatten()
-                .flat_map(|problems| problems.0)
-                .collect();
-            return Err(ValidationErrors(problems).into());
-        }
-    };
+    let key = header_key(headers).map(|key| key.map(|key| key.of(&document)));
+    let (key, new) = ValidationErrors::both(key, parse(document))?;
     let new = NewMessage {
         hops: caller.hops,
         ..new
     };
-    let row = accept_message::accept(app, caller, route, Request { new, key, document }).await?;
+    let row = accept_message::accept(app, caller, route, Request { new, key }).await?;
     let list = format!("/v1/{route}");
     Ok(Created::new(&list, &row.id, Json(T::from(&row))).accepted())
 }

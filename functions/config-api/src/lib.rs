@@ -46,6 +46,8 @@ pub struct App {
     pub public_url: String,
     /// Access rules of all routes.
     pub rules: http::auth::RouteScopes,
+    /// Users of recently used tokens.
+    pub users: http::auth::TokenUsers,
     /// OpenAPI document as JSON. Generated on first use.
     pub document: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
 }
@@ -84,6 +86,7 @@ pub fn router(clients: Clients) -> Router {
         allow,
         public_url,
         rules: http::auth::RouteScopes::new(&endpoints),
+        users: http::auth::TokenUsers::default(),
         document: LazyLock::new(Box::new(move || {
             openapi::complete(&routes::documented(), &url)
                 .to_string()

@@ -103,7 +103,7 @@ async fn tokens(
     );
     for token in stored {
         let item = &items[&(format!("token#{token}"), "token".to_owned())];
-        let Some(grant) = clock::at(now, fixture.table().grant(token))
+        let Some((grant, _)) = clock::at(now, fixture.table().grant(token, None))
             .await
             .expect("read")
         else {

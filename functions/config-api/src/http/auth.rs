@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     fmt::Display,
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use axum::{
@@ -112,6 +112,35 @@ pub struct RouteScopes(HashMap<&'static str, Vec<(Method, Rule)>>);
 struct Rule {
     documented: fn() -> UtoipaMethodRouter<Arc<App>>,
     access: OnceLock<Access>,
+}
+
+/// The users of recently used tokens, by the tokens' keyed hashes. They only tell which rows to
+/// read together; what counts are the rows.
+#[derive(Debug, Default)]
+pub struct TokenUsers(Mutex<HashMap<String, UserId>>);
+
+/// Maximum number of tokens whose users are remembered.
+const MAX_REMEMBERED: usize = 1000;
+
+impl TokenUsers {
+    fn of(&self, token: &str) -> Option<UserId> {
+        self.lock().get(token).copied()
+    }
+
+    fn remember(&self, token: &str, user: UserId) {
+        let mut users = self.lock();
+        if users.get(token) == Some(&user) {
+            return;
+        }
+        if users.len() >= MAX_REMEMBERED {
+            users.clear();
+        }
+        users.insert(token.to_owned(), user);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, UserId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The name of the security scheme in the OpenAPI document.
@@ -221,18 +250,11 @@ async fn resolve_caller(
         .and_then(|text| Token::parse(text).ok())
         .ok_or_else(Problem::unauthorized)?;
     let hash = app.keys.get().await?.token_key(token.expose());
-    let grant = app
-        .table
-        .grant(&hash)
-        .await?
-        .ok_or_else(Problem::unauthorized)?;
+    let found = app.table.grant(&hash, app.users.of(&hash)).await?;
+    let (grant, user) = found.ok_or_else(Problem::unauthorized)?;
+    app.users.remember(&hash, grant.user);
     let now = clock::now();
-    let valid = grant.is_live(now)
-        && app
-            .table
-            .user(grant.user)
-            .await?
-            .is_some_and(|holder| holder.user.settings.active);
+    let valid = grant.is_live(now) && user.is_some_and(|holder| holder.user.settings.active);
     if !valid || !grant.allowed_ips.allow(source_ip) {
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "token.refused", &grant.credential, Vec::new());

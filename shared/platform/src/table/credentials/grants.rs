@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{
     credential::{Credential, Grant},
-    id::CredentialId,
+    id::{CredentialId, UserId},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use crate::table::{
     Condition, Key, Table, TableError,
     item::{item, text},
     transaction::Transaction,
+    users::StoredUser,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -30,12 +31,33 @@ struct GrantRow {
 }
 
 impl Table {
-    /// Returns what the token with this keyed hash grants, even if it has ended.
-    pub async fn grant(&self, token: &str) -> Result<Option<Grant>, TableError> {
-        Ok(self
-            .get::<GrantRow>(&Key::token(token))
-            .await?
-            .map(|row| row.grant))
+    /// Returns what the token with this keyed hash grants, even if it has ended, and the user of
+    /// its credential, if it still exists. Takes one request if `likely` is that user, else two.
+    pub async fn grant(
+        &self,
+        token: &str,
+        likely: Option<UserId>,
+    ) -> Result<Option<(Grant, Option<StoredUser>)>, TableError> {
+        let key = Key::token(token);
+        let Some(likely) = likely else {
+            let Some(GrantRow { grant, .. }) = self.get(&key).await? else {
+                return Ok(None);
+            };
+            let user = self.user(grant.user).await?;
+            return Ok(Some((grant, user)));
+        };
+        let mut found = self.get_all(&[key.clone(), Key::user(likely)]).await?;
+        let Some(item) = found.remove(&key) else {
+            return Ok(None);
+        };
+        let GrantRow { grant, .. } = serde_dynamo::from_item(item)?;
+        let user = if grant.user == likely {
+            let item = found.remove(&Key::user(likely));
+            item.map(StoredUser::from_item).transpose()?
+        } else {
+            self.user(grant.user).await?
+        };
+        Ok(Some((grant, user)))
     }
 
     /// Records that a token was used at `now`.

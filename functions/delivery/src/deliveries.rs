@@ -107,8 +107,8 @@ impl Deliveries<'_> {
         let app = self.app;
         let was = rows.delivery(task.delivery);
         let webhook = match rows.webhook(task.delivery.webhook) {
-            Some(row) if !row.cancelled_until().includes(task.queued_at) => {
-                row.open(&app.keys).await?
+            Some(stored) if !stored.cancelled_until().includes(task.queued_at) => {
+                stored.open(&app.keys).await?
             }
             _ => return cancel(app, was, task, event).await,
         };

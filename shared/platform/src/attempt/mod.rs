@@ -3,7 +3,7 @@
 
 mod response_text;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     attempt::{Attempt, Failure, Outcome, Requested},
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The webhook, with its secrets.
-    pub webhook: Webhook,
+    pub webhook: Arc<Webhook>,
     /// The connected service that receives the requests. None if the webhook has a URL.
     pub connection: Option<Connection>,
 }
@@ -41,10 +41,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// Loads the webhook's service, if it has one.
     pub async fn of(
-        webhook: Webhook,
+        webhook: impl Into<Arc<Webhook>>,
         table: &Table,
         keys: &KeyringCache,
     ) -> Result<Self, TableError> {
+        let webhook = webhook.into();
         let connection = match webhook.settings.destination.service() {
             // A service can't be deleted while a webhook uses it. If it is missing, the webhook has
             // changed since it was read.

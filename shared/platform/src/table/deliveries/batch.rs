@@ -1,25 +1,53 @@
 //! The rows that a batch of queue messages needs.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use domain::{
-    delivery::{Delivery, DeliveryTask},
+    delivery::{CancelledUntil, Delivery, DeliveryTask},
     id::{DeliveryId, EventId, WebhookId},
+    webhook::Webhook,
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
 
-use crate::table::{
-    Item, Key, Table, TableError, events::Dispatched, item::Expiring, unreadable::readable,
-    webhooks::WebhookRow,
+use crate::{
+    keyring::KeyringCache,
+    table::{
+        Item, Key, Table, TableError, events::Dispatched, item::Expiring, unreadable::readable,
+        webhooks::WebhookRow,
+    },
 };
 
 /// The rows that a batch of messages needs.
 #[derive(Debug, Default)]
 pub struct BatchRows {
-    webhooks: HashMap<WebhookId, WebhookRow>,
+    webhooks: HashMap<WebhookId, StoredWebhook>,
     deliveries: HashMap<DeliveryId, Delivery>,
     events: HashMap<EventId, Dispatched>,
     unreadable: HashSet<Key>,
+}
+
+/// A webhook that is decrypted when it is first needed.
+#[derive(Debug)]
+pub struct StoredWebhook {
+    row: WebhookRow,
+    webhook: OnceCell<Arc<Webhook>>,
+}
+
+impl StoredWebhook {
+    /// Returns until when queued deliveries are cancelled.
+    pub fn cancelled_until(&self) -> CancelledUntil {
+        self.row.cancelled_until()
+    }
+
+    /// Decrypts the webhook.
+    pub async fn open(&self, keys: &KeyringCache) -> Result<Arc<Webhook>, TableError> {
+        let open = async || Ok(Arc::new(self.row.clone().open(keys).await?));
+        self.webhook.get_or_try_init(open).await.cloned()
+    }
 }
 
 impl BatchRows {
@@ -57,8 +85,8 @@ impl BatchRows {
     }
 
     /// Returns the webhook, unless it was deleted.
-    pub fn webhook(&self, id: WebhookId) -> Option<WebhookRow> {
-        self.webhooks.get(&id).cloned()
+    pub fn webhook(&self, id: WebhookId) -> Option<&StoredWebhook> {
+        self.webhooks.get(&id)
     }
 
     /// Returns the delivery's row. None before the first attempt.
@@ -85,7 +113,9 @@ impl Table {
             if let Some((key, item)) = items.remove_entry(&Key::webhook(id.webhook))
                 && let Some(row) = rows.read(key, item)?
             {
-                rows.webhooks.insert(id.webhook, row);
+                let webhook = OnceCell::new();
+                let stored = StoredWebhook { row, webhook };
+                rows.webhooks.insert(id.webhook, stored);
             }
             if let Some((key, item)) = items.remove_entry(&Key::delivery(id))
                 && let Some(Expiring { row, .. }) = rows.read::<Expiring<Delivery>>(key, item)?

@@ -9,11 +9,12 @@
 //! was truncated, the start of a secret at its end is masked too ([`Redactor::cut`]).
 //!
 //! The cost is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each
-//! decoded text.
+//! decoded text. Short texts, which most responses are, are searched for each secret: building the
+//! automaton takes longer.
 
 mod decode;
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, iter, ops::Range, sync::OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
@@ -32,6 +33,8 @@ const MIN_PART: usize = 8;
 const MIN_START: usize = 8;
 /// Maximum number of secrets per text. Those added first take precedence.
 pub const MAX_SECRETS: usize = 64;
+/// Maximum length in bytes of a text that is searched without the automaton.
+const MAX_SHORT: usize = 1024;
 /// Maximum number of separately masked occurrences. A text with more is masked completely.
 const MAX_MATCHES: usize = 20_000;
 
@@ -114,24 +117,17 @@ impl std::fmt::Debug for Secrets {
 
 /// Masks a set of secrets in texts.
 pub struct Redactor {
-    /// `None` without secrets.
-    automaton: Option<AhoCorasick>,
     secrets: Vec<String>,
+    /// Finds all secrets at once. Built for the first long text.
+    automaton: OnceLock<AhoCorasick>,
 }
 
 impl Redactor {
     /// Prepares the search for these secrets.
     pub fn new(secrets: Secrets) -> Self {
-        let automaton = (!secrets.0.is_empty()).then(|| {
-            // The kind of automaton with time and memory linear in the length of the secrets.
-            AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
-                .build(&secrets.0)
-                .ok()
-        });
         Self {
-            automaton: automaton.flatten(),
             secrets: secrets.0,
+            automaton: OnceLock::new(),
         }
     }
 
@@ -147,9 +143,9 @@ impl Redactor {
     }
 
     fn redact(&self, text: &str, end: End) -> String {
-        let Some(automaton) = &self.automaton else {
+        if self.secrets.is_empty() {
             return text.to_owned();
-        };
+        }
         let starts: Vec<Start<'_>> = match end {
             End::Whole => Vec::new(),
             End::Cut => self
@@ -159,7 +155,7 @@ impl Redactor {
                 .collect(),
         };
         let mut search = Search {
-            automaton,
+            redactor: self,
             starts,
             end,
             text,
@@ -180,11 +176,42 @@ impl Redactor {
         out.push_str(&text[done..]);
         out
     }
+
+    /// Returns where secrets occur in `bytes`, also where they overlap, in any order.
+    fn occurrences<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
+        if bytes.len() <= MAX_SHORT {
+            let secrets = self.secrets.iter();
+            return Box::new(secrets.flat_map(|secret| occurrences_of(secret, bytes)));
+        }
+        let automaton = self.automaton.get_or_init(|| {
+            // The kind of automaton with time and memory linear in the length of the secrets.
+            AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+                .build(&self.secrets)
+                .expect("64 secrets have far fewer states than the limit")
+        });
+        Box::new(
+            automaton
+                .find_overlapping_iter(bytes)
+                .map(|found| found.range()),
+        )
+    }
+}
+
+/// Returns where `secret` occurs in `bytes`.
+fn occurrences_of<'a>(secret: &'a str, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+    let finder = memmem::Finder::new(secret);
+    let mut from = 0;
+    iter::from_fn(move || {
+        let start = from + finder.find(&bytes[from..])?;
+        from = start + 1;
+        Some(start..start + secret.len())
+    })
 }
 
 /// Search through one text.
 struct Search<'a> {
-    automaton: &'a AhoCorasick,
+    redactor: &'a Redactor,
     starts: Vec<Start<'a>>,
     end: End,
     text: &'a str,
@@ -196,12 +223,9 @@ impl Search<'_> {
     /// Searches this text and its decoded forms one after another, so that only a few copies of a
     /// large text are in memory. `None` if there are too many matches.
     fn run(&mut self, decoded: &Decoded, layers: usize) -> Option<()> {
-        for (count, found) in self
-            .automaton
-            .find_overlapping_iter(&decoded.bytes)
-            .enumerate()
-        {
-            self.hide(decoded.origin(found.range()))?;
+        let redactor = self.redactor;
+        for (count, found) in redactor.occurrences(&decoded.bytes).enumerate() {
+            self.hide(decoded.origin(found))?;
             if count > MAX_MATCHES {
                 return None;
             }

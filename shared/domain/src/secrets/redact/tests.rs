@@ -141,6 +141,13 @@ proptest! {
     }
 
     #[test]
+    fn short_and_long_texts_are_masked_alike(one in "[ab]{4,6}", other in "[ab]{4,6}", text in "([ab]|%61){0,40}") {
+        let redactor = redactor([&*one, &*other]);
+        let rest = format!("\n{}", "z".repeat(MAX_SHORT));
+        prop_assert_eq!(redactor.whole(&text) + &rest, redactor.whole(&format!("{text}{rest}")));
+    }
+
+    #[test]
     fn guessed_start_is_not_confirmed(secret in "[ab]{8,16}", length in 1..15_usize, other in "[ab]{16}", rest in "[cd]{0,4}") {
         let length = length.min(secret.len() - 1);
         let redactor = redactor([&*secret]);

@@ -4,13 +4,15 @@
 //! All clients share one HTTP client (rustls on ring) that trusts only the roots of AWS's own
 //! endpoints. Region, endpoint and credentials come from the environment that Lambda sets. The
 //! SDK's other sources (files, instance metadata, SSO) are never used. Requests are retried in the
-//! SDK's standard mode (3 attempts), and none takes longer than [`OPERATION`].
+//! SDK's standard mode (3 attempts), and none takes longer than [`OPERATION`]. These timeouts also
+//! end stalled transfers, so the SDK's own protection against them is off.
 
 use std::{sync::LazyLock, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
-    retry::RetryConfig, timeout::TimeoutConfig,
+    retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
 };
 use aws_sdk_sqs::{
     config::{HttpClient, SharedCredentialsProvider, SharedHttpClient},
@@ -49,6 +51,7 @@ impl Aws {
             ))
             .http_client(http_client())
             .retry_config(RetryConfig::standard())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(timeouts);
         Ok(Self::new(match config::aws_endpoint() {
             Some(url) => config.endpoint_url(url).build(),

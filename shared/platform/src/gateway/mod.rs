@@ -43,7 +43,7 @@ const PATH: &AsciiSet = &QUERY
 
 /// An event of API Gateway: a request, or why it can't be converted.
 #[derive(Debug)]
-pub struct Payload(Result<LambdaRequest, Malformed>);
+pub struct Payload(Result<ApiGatewayV2httpRequest, Malformed>);
 
 /// Why an event is not a valid HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,8 +93,11 @@ where
     let mut adapter = Adapter::from(service);
     service_fn(
         move |LambdaEvent { payload, context }: LambdaEvent<Payload>| {
-            let call = match payload.0.map(|request| without_base(request, &base_path)) {
-                Ok(request) => Ok(adapter.call(LambdaEvent::new(request, context))),
+            let call = match payload.0.map(|event| without_base(event, &base_path)) {
+                Ok(event) => {
+                    let request = LambdaRequest::ApiGatewayV2(event);
+                    Ok(adapter.call(LambdaEvent::new(request, context)))
+                }
                 Err(malformed) => Err(bad_request(malformed, &context.request_id)),
             };
             async move {
@@ -137,10 +140,7 @@ impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Box::<RawValue>::deserialize(deserializer)?;
         let request = serde_json::from_str(event.get()).map_err(|_| Malformed::Event);
-        Ok(Self(request.and_then(|request| match request {
-            LambdaRequest::ApiGatewayV2(event) => normalize(event).map(LambdaRequest::ApiGatewayV2),
-            _ => Err(Malformed::Event),
-        })))
+        Ok(Self(request.and_then(normalize)))
     }
 }
 
@@ -178,10 +178,7 @@ fn normalize(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpReque
     Ok(event)
 }
 
-fn without_base(request: LambdaRequest, base_path: &str) -> LambdaRequest {
-    let LambdaRequest::ApiGatewayV2(mut event) = request else {
-        return request;
-    };
+fn without_base(mut event: ApiGatewayV2httpRequest, base_path: &str) -> ApiGatewayV2httpRequest {
     let rest = event
         .raw_path
         .as_deref()
@@ -189,7 +186,7 @@ fn without_base(request: LambdaRequest, base_path: &str) -> LambdaRequest {
     if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
         event.raw_path = Some(rest.to_owned());
     }
-    LambdaRequest::ApiGatewayV2(event)
+    event
 }
 
 /// Returns whether the text is exactly a host with an optional port (RFC 9110, section 7.2).

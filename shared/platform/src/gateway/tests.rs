@@ -211,10 +211,10 @@ proptest! {
         });
         let Payload(request) = serde_json::from_str(&event).expect("a payload");
         if let Ok(request) = request {
-            let request = Request::from(request);
+            let request = Request::from(LambdaRequest::ApiGatewayV2(request));
             let plain = self::event(|event| event["rawPath"] = json!(path));
             let Payload(plain) = serde_json::from_str(&plain).expect("a payload");
-            let plain = Request::from(plain.expect("a request"));
+            let plain = Request::from(LambdaRequest::ApiGatewayV2(plain.expect("a request")));
             prop_assert_eq!(request.uri().path(), plain.uri().path());
         }
     }

@@ -30,6 +30,11 @@ pub(crate) fn build() -> Binaries {
 }
 
 impl Binaries {
+    /// The executables in a directory.
+    pub(crate) fn of(directory: PathBuf) -> Self {
+        Self(directory)
+    }
+
     /// Returns the path of an executable.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)

@@ -6,7 +6,8 @@
 //! client run the same way, for comparison. Requests to AWS are counted by the fakes.
 //!
 //! `cargo bench -p tests` prints the tables of docs/performance.md; `-- start` and the like measure
-//! one part.
+//! one part. `EXECUTABLES=<directory>` measures the executables in that directory: another build, or
+//! scripts that run them under a profiler.
 
 mod binaries;
 mod function;
@@ -14,7 +15,7 @@ mod report;
 mod scenarios;
 mod servers;
 
-use self::report::Report;
+use self::{binaries::Binaries, report::Report};
 
 #[tokio::main]
 async fn main() {
@@ -23,7 +24,8 @@ async fn main() {
         .skip(1)
         .collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
-    let binaries = binaries::build();
+    let given = std::env::var_os("EXECUTABLES").map(|directory| Binaries::of(directory.into()));
+    let binaries = given.unwrap_or_else(binaries::build);
     let mut report = Report::default();
     if wanted("start") {
         scenarios::start::measure(&binaries, &mut report).await;
@@ -33,6 +35,9 @@ async fn main() {
     }
     if wanted("inbound") {
         scenarios::inbound::measure(&binaries, &mut report).await;
+    }
+    if wanted("imposed") {
+        scenarios::imposed::measure(&binaries, &mut report).await;
     }
     if wanted("lists") {
         scenarios::lists::measure(&binaries, &mut report).await;

@@ -1,6 +1,9 @@
 //! Servers on this machine that the functions call.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    future,
+    net::{Ipv4Addr, TcpListener},
+};
 
 use axum::{
     Router,
@@ -8,6 +11,7 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
+    routing::post,
 };
 use tests::fake::{Fake, sqs::Name};
 
@@ -66,10 +70,20 @@ async fn answer(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Re
         .into_response()
 }
 
-/// Starts a receiver that responds 200. Returns its URL.
+/// Text that decodes to something else in every encoding: the most work for masking secrets.
+const ENCODED: &str = "%61+\\u0061&#97;aaaaaaaaaaaaaaaaaa%2561%5Cu0061";
+
+/// Starts a receiver that responds 200, on `/encoded` with 16 KiB of encoded text, on `/hung`
+/// never. Returns its URL.
 pub(crate) fn receiver() -> String {
     let router = Router::new()
-        .fallback(async || "ok")
+        .route(
+            "/encoded",
+            post(async || ENCODED.repeat(16 * 1024 / ENCODED.len())),
+        )
+        .route("/hung", post(future::pending::<()>))
+        // Reads the body: a server that does not may close the connection while it is sent.
+        .fallback(async |_: Bytes| "ok")
         .layer(DefaultBodyLimit::disable());
     format!("http://127.0.0.1:{}/", serve(router))
 }

@@ -97,13 +97,17 @@ async fn one(case: &Case, binaries: &Binaries, report: &mut Report) {
     let measured = run(&hub, case, &mut functions).await;
 
     let deliveries = case.events * case.fan_out;
-    let client = client(&hub, &url, deliveries, case.bytes).await;
+    let client = baseline(&hub, Some(&url), deliveries, case.bytes).await;
+    let sdk = baseline(&hub, None, deliveries, case.bytes).await;
+    let two = two_calls(&hub, case.events, case.bytes).await;
     let name = format!(
         "{} B, fan-out {}, {} a request",
         case.bytes, case.fan_out, case.batch
     );
     let [publish, dispatch, delivery] = measured.each_ref().map(|part| part.cpu);
     for (what, cpu) in [
+        ("bare AWS client", sdk),
+        ("bare function with two AWS calls per event", two),
         ("publish", publish),
         ("dispatch", dispatch),
         ("delivery", delivery),
@@ -174,13 +178,28 @@ fn requests(hub: &Hub<'_>, case: &Case) -> Vec<String> {
     numbers.chunks(case.batch).map(request).collect()
 }
 
-/// Returns the CPU time of a bare HTTP client that sends as many bodies of this size.
-async fn client(hub: &Hub<'_>, url: &str, count: usize, bytes: usize) -> Duration {
+/// Returns the CPU time of a bare client that sends as many bodies of this size, ten at a time: to
+/// `url`, or to the table.
+async fn baseline(hub: &Hub<'_>, url: Option<&str>, count: usize, bytes: usize) -> Duration {
     let mut function = hub.start("baseline").await;
-    let calls =
-        |count: usize| json!({"url": url, "count": count, "body": "x".repeat(bytes)}).to_string();
+    let calls = |count: usize| {
+        json!({"url": url, "count": count, "concurrent": 10, "body": "x".repeat(bytes)}).to_string()
+    };
     function.invoke(calls(10)).await;
     let before = function.cpu();
     function.invoke(calls(count)).await;
+    function.cpu_since(before)
+}
+
+/// Returns the CPU time of a function that sends two items to the table per invocation, one after
+/// the other, as publishing an event sends two requests.
+async fn two_calls(hub: &Hub<'_>, count: usize, bytes: usize) -> Duration {
+    let mut function = hub.start("baseline").await;
+    let calls = json!({"count": 2, "concurrent": 1, "body": "x".repeat(bytes)}).to_string();
+    function.invoke(calls.clone()).await;
+    let before = function.cpu();
+    for _ in 0..count {
+        function.invoke(calls.clone()).await;
+    }
     function.cpu_since(before)
 }

@@ -1,8 +1,9 @@
 //! Calls of third parties, verified in each way.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha1::Sha1;
 use sha2::Sha256;
 
 use super::Hub;
@@ -14,8 +15,17 @@ use crate::{
 const CALLS: usize = 1000;
 const SECRET: &str = "this-is-only-an-example-secret";
 
-/// The headers of a call with this number, time and body.
-type Sign = fn(usize, i64, &str) -> Vec<(&'static str, String)>;
+/// A call before it is signed.
+struct Call<'a> {
+    number: usize,
+    /// Epoch seconds.
+    time: i64,
+    url: &'a str,
+    body: &'a str,
+}
+
+/// Returns the headers that sign a call.
+type Sign = fn(&Call<'_>) -> Vec<(&'static str, String)>;
 
 pub(crate) async fn measure(binaries: &Binaries, report: &mut Report) {
     report.section("Inbound: CPU for 10,000 calls; calls to AWS for each");
@@ -24,72 +34,70 @@ pub(crate) async fn measure(binaries: &Binaries, report: &mut Report) {
     }
 }
 
-fn schemes() -> [(Value, Sign); 8] {
+fn schemes() -> [(Value, Sign); 10] {
     [
-        (json!({"type": "none"}), |_, _, _| Vec::new()),
+        (json!({"type": "none"}), |_| Vec::new()),
         (
             json!({"type": "basic", "username": "example", "password": SECRET}),
-            |_, _, _| {
+            |_| {
                 let credentials = BASE64_STANDARD.encode(format!("example:{SECRET}"));
                 vec![("authorization", format!("Basic {credentials}"))]
             },
         ),
         (
             json!({"type": "header", "name": "x-token", "value": SECRET}),
-            |_, _, _| vec![("x-token", SECRET.to_owned())],
+            |_| vec![("x-token", SECRET.to_owned())],
         ),
         (
-            json!({"type": "github", "secret": SECRET}),
-            |number, _, body| {
-                vec![
-                    ("x-github-delivery", number.to_string()),
-                    (
-                        "x-hub-signature-256",
-                        format!("sha256={}", hex(SECRET, body)),
-                    ),
-                ]
-            },
+            json!({"type": "hmac", "secret": SECRET, "header": "x-signature", "algorithm": "sha256", "encoding": "hex"}),
+            |call| vec![("x-signature", hex(call.body))],
         ),
-        (
-            json!({"type": "shopify", "secret": SECRET}),
-            |number, _, body| {
-                vec![
-                    ("x-shopify-webhook-id", number.to_string()),
-                    (
-                        "x-shopify-hmac-sha256",
-                        BASE64_STANDARD.encode(mac(SECRET, body)),
-                    ),
-                ]
-            },
-        ),
-        (
-            json!({"type": "stripe", "secret": SECRET}),
-            |_, time, body| {
-                let signature = hex(SECRET, &format!("{time}.{body}"));
-                vec![("stripe-signature", format!("t={time},v1={signature}"))]
-            },
-        ),
-        (
-            json!({"type": "slack", "secret": SECRET}),
-            |_, time, body| {
-                vec![
-                    ("x-slack-request-timestamp", time.to_string()),
-                    (
-                        "x-slack-signature",
-                        format!("v0={}", hex(SECRET, &format!("v0:{time}:{body}"))),
-                    ),
-                ]
-            },
-        ),
+        (json!({"type": "github", "secret": SECRET}), |call| {
+            vec![
+                ("x-github-delivery", call.number.to_string()),
+                ("x-hub-signature-256", format!("sha256={}", hex(call.body))),
+            ]
+        }),
+        (json!({"type": "shopify", "secret": SECRET}), |call| {
+            vec![
+                ("x-shopify-webhook-id", call.number.to_string()),
+                ("x-shopify-hmac-sha256", base64(mac::<Sha256>(call.body))),
+            ]
+        }),
+        (json!({"type": "twilio", "secret": SECRET}), |call| {
+            let pairs = call.body.split(['=', '&']).collect::<String>();
+            let signature = base64(mac::<Sha1>(&format!("{}{pairs}", call.url)));
+            vec![
+                (
+                    "content-type",
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
+                ("x-twilio-signature", signature),
+            ]
+        }),
+        (json!({"type": "stripe", "secret": SECRET}), |call| {
+            let time = call.time;
+            let signature = hex(&format!("{time}.{}", call.body));
+            vec![("stripe-signature", format!("t={time},v1={signature}"))]
+        }),
+        (json!({"type": "slack", "secret": SECRET}), |call| {
+            let signature = hex(&format!("v0:{}:{}", call.time, call.body));
+            vec![
+                ("x-slack-request-timestamp", call.time.to_string()),
+                ("x-slack-signature", format!("v0={signature}")),
+            ]
+        }),
         (
             json!({"type": "standard_webhooks", "secret": SECRET}),
-            |number, time, body| {
-                let signature =
-                    BASE64_STANDARD.encode(mac(SECRET, &format!("msg_{number}.{time}.{body}")));
+            |call| {
+                let signed = format!("msg_{}.{}.{}", call.number, call.time, call.body);
                 vec![
-                    ("webhook-id", format!("msg_{number}")),
-                    ("webhook-timestamp", time.to_string()),
-                    ("webhook-signature", format!("v1,{signature}")),
+                    ("webhook-id", format!("msg_{}", call.number)),
+                    ("webhook-timestamp", call.time.to_string()),
+                    (
+                        "webhook-signature",
+                        format!("v1,{}", base64(mac::<Sha256>(&signed))),
+                    ),
                 ]
             },
         ),
@@ -118,11 +126,21 @@ async fn one(verification: &Value, sign: Sign, binaries: &Binaries, report: &mut
     let (_, path) = url.split_once("/in/").expect("an inbound URL");
     let mut inbound = hub.start("inbound").await;
     let call = |number: usize| {
-        let body =
-            json!({"action": "opened", "number": number, "text": "x".repeat(150)}).to_string();
+        let text = "x".repeat(150);
+        let body = if verification["type"] == "twilio" {
+            format!("action=opened&number={number}&text={text}")
+        } else {
+            json!({"action": "opened", "number": number, "text": text}).to_string()
+        };
         let time = platform::clock::now().as_second();
+        let signed = sign(&Call {
+            number,
+            time,
+            url: &format!("https://hooks.example.com/in/{path}"),
+            body: &body,
+        });
         let mut headers = json!({"host": "hooks.example.com", "content-type": "application/json"});
-        for (name, value) in sign(number, time, &body) {
+        for (name, value) in signed {
             headers[name] = json!(value);
         }
         json!({
@@ -160,14 +178,21 @@ async fn one(verification: &Value, sign: Sign, binaries: &Binaries, report: &mut
     );
 }
 
-fn mac(secret: &str, text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
+fn mac<D: EagerHash>(text: &str) -> Vec<u8>
+where
+    Hmac<D>: Mac + KeyInit,
+{
+    let mut mac = <Hmac<D> as KeyInit>::new_from_slice(SECRET.as_bytes()).expect("any key");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
 
-fn hex(secret: &str, text: &str) -> String {
-    let bytes = mac(secret, text);
+fn base64(bytes: Vec<u8>) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+fn hex(text: &str) -> String {
+    let bytes = mac::<Sha256>(text);
     bytes
         .iter()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))

@@ -1,6 +1,7 @@
 //! What is measured.
 
 pub(crate) mod events;
+pub(crate) mod imposed;
 pub(crate) mod inbound;
 pub(crate) mod lists;
 pub(crate) mod start;
@@ -50,13 +51,20 @@ impl<'a> Hub<'a> {
     /// Creates webhooks for events of type `message`.
     pub(crate) async fn webhooks(&self, count: usize, url: &str) {
         for number in 0..count {
-            let webhook =
-                json!({"name": format!("webhook {number}"), "url": url, "events": ["message"]});
-            self.api
-                .call("POST", "/v1/webhooks", webhook)
-                .await
-                .expect(201);
+            self.webhook(&format!("webhook {number}"), url, json!({}))
+                .await;
         }
+    }
+
+    /// Creates a webhook for events of type `message` with more settings.
+    pub(crate) async fn webhook(&self, name: &str, url: &str, more: Value) {
+        let mut webhook = json!({"name": name, "url": url, "events": ["message"]});
+        let fields = webhook.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        self.api
+            .call("POST", "/v1/webhooks", webhook)
+            .await
+            .expect(201);
     }
 
     /// Returns a request to config-api as an event of the gateway.

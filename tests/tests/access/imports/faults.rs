@@ -58,6 +58,12 @@ async fn second_of_two_concurrent_imports_sees_the_first() {
     }
 }
 
+async fn yield_now(times: usize) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn concurrent_provider_change_keeps_the_campaign_count() {
     let mut outcomes = BTreeSet::new();
@@ -67,8 +73,8 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
         ("DELETE", ""),
         ("DELETE", "/import"),
     ] {
-        // At every position of the import where the other request can begin.
-        for ahead in 0..12 {
+        // At every position of the import where the other request can begin, and just before it.
+        for ahead in 0..14 {
             let (system, api) = start().await;
             let spring = import(&api, "fail").await;
             let [text, _, campaign] = [0, 1, 2].map(|at| spring.body["created"][at]["id"].clone());
@@ -87,9 +93,7 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
                 json!({"bundle": bundle, "on_conflict": "reuse"})
             };
             let change = async {
-                for _ in 0..ahead {
-                    tokio::task::yield_now().await;
-                }
+                yield_now(ahead).await;
                 let body = if method == "PATCH" {
                     json!({"provider_id": "other"})
                 } else {
@@ -98,7 +102,11 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
                 api.call(method, &provider, body).await
             };
             let campaigns = format!("/v1/campaigns{path}");
-            let (changed, created) = tokio::join!(change, api.call("POST", &campaigns, summer));
+            let create = async {
+                yield_now(1).await;
+                api.call("POST", &campaigns, summer).await
+            };
+            let (changed, created) = tokio::join!(change, create);
             let there = whole(&system.fake);
             assert_eq!(
                 there.contains("campaign Summer"),

@@ -27,6 +27,7 @@ pub mod rate_limit;
 mod reads;
 pub mod response_size;
 pub mod services;
+mod sign_in;
 mod transaction;
 mod unreadable;
 pub mod users;

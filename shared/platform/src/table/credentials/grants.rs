@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{
     credential::{Credential, Grant},
-    id::{CredentialId, UserId},
+    id::CredentialId,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,13 +13,13 @@ use crate::table::{
     Condition, Key, Table, TableError,
     item::{item, text},
     transaction::Transaction,
-    users::StoredUser,
 };
 
+/// The row of a token.
 #[derive(Serialize, Deserialize)]
-struct GrantRow {
+pub(in crate::table) struct GrantRow {
     #[serde(flatten)]
-    grant: Grant,
+    pub(in crate::table) grant: Grant,
     /// Long after the token's end, so that uses of an expired or revoked token can be
     /// distinguished from guesses.
     #[serde(
@@ -31,35 +31,6 @@ struct GrantRow {
 }
 
 impl Table {
-    /// Returns what the token with this keyed hash grants, even if it has ended, and the user of
-    /// its credential, if it still exists. Takes one request if `likely` is that user, else two.
-    pub async fn grant(
-        &self,
-        token: &str,
-        likely: Option<UserId>,
-    ) -> Result<Option<(Grant, Option<StoredUser>)>, TableError> {
-        let key = Key::token(token);
-        let Some(likely) = likely else {
-            let Some(GrantRow { grant, .. }) = self.get(&key).await? else {
-                return Ok(None);
-            };
-            let user = self.user(grant.user).await?;
-            return Ok(Some((grant, user)));
-        };
-        let mut found = self.get_all(&[key.clone(), Key::user(likely)]).await?;
-        let Some(item) = found.remove(&key) else {
-            return Ok(None);
-        };
-        let GrantRow { grant, .. } = serde_dynamo::from_item(item)?;
-        let user = if grant.user == likely {
-            let item = found.remove(&Key::user(likely));
-            item.map(StoredUser::from_item).transpose()?
-        } else {
-            self.user(grant.user).await?
-        };
-        Ok(Some((grant, user)))
-    }
-
     /// Records that a token was used at `now`.
     pub async fn record_token_use(&self, token: &str, now: Timestamp) -> Result<(), TableError> {
         let exists = Condition::present().with([(":now", text(now.to_string()))]);

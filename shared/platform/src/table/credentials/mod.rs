@@ -12,6 +12,7 @@ use domain::{audit::Entry, credential::Credential, id::CredentialId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::grants::GrantRow;
 pub use self::live_admins::LiveAdmin;
 use super::{
     Condition, Item, Key, Table, TableError, WriteError,

@@ -182,12 +182,19 @@ async fn accept(
             claim: None,
         });
     };
-    let DocumentKey { hash, document } = key;
+    let DocumentKey {
+        key_hash: hash,
+        document_hash,
+    } = key;
     let claim = app
         .table
-        .claim(space, &hash, Claim::new(event.id, document.clone(), now))
+        .claim(
+            space,
+            &hash,
+            Claim::new(event.id, document_hash.clone(), now),
+        )
         .await?;
-    if claim.body != document {
+    if claim.body != document_hash {
         return Err(key_reused());
     }
     if claim.id != event.id {

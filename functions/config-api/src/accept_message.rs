@@ -58,7 +58,11 @@ pub async fn accept(
     };
     let now = clock::now();
     let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
-    let Some(DocumentKey { hash, document }) = key else {
+    let Some(DocumentKey {
+        key_hash: hash,
+        document_hash,
+    }) = key
+    else {
         let (row, task) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::ConditionFailed {
             return Err(Problem::internal(
@@ -70,9 +74,9 @@ pub async fn accept(
     };
     let claim = app
         .table
-        .claim(space, &hash, Claim::new(id, document.clone(), now))
+        .claim(space, &hash, Claim::new(id, document_hash.clone(), now))
         .await?;
-    if claim.body != document {
+    if claim.body != document_hash {
         return Err(key_reused());
     }
     let (row, _) = Message::accept(new, claim.id, provider, claim.at, random::token());
@@ -95,13 +99,17 @@ async fn accepted_earlier(
     space: &str,
     key: Option<DocumentKey>,
 ) -> ApiResult<Option<Message>> {
-    let Some(DocumentKey { hash, document }) = key else {
+    let Some(DocumentKey {
+        key_hash: hash,
+        document_hash,
+    }) = key
+    else {
         return Ok(None);
     };
     let Some(claim) = app.table.claimed(space, &hash).await? else {
         return Ok(None);
     };
-    if claim.body != document {
+    if claim.body != document_hash {
         return Err(key_reused());
     }
     match app.table.message(claim.id).await? {

@@ -73,14 +73,15 @@ async fn answer(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Re
 /// Text that decodes to something else in every encoding: the most work for masking secrets.
 const ENCODED: &str = "%61+\\u0061&#97;aaaaaaaaaaaaaaaaaa%2561%5Cu0061";
 
-/// Starts a receiver that responds 200, on `/encoded` with 16 KiB of encoded text, on `/hung`
-/// never. Returns its URL.
+/// Starts a receiver that responds 200 with `ok`, on `/empty` without a body, on `/encoded` with
+/// 16 KiB of encoded text, on `/hung` never. Returns its URL.
 pub(crate) fn receiver() -> String {
     let router = Router::new()
         .route(
             "/encoded",
             post(async || ENCODED.repeat(16 * 1024 / ENCODED.len())),
         )
+        .route("/empty", post(async || ()))
         .route("/hung", post(future::pending::<()>))
         // Reads the body: a server that does not may close the connection while it is sent.
         .fallback(async |_: Bytes| "ok")

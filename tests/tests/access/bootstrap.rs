@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::{credential::Status, id::CredentialId, scope::Scope, user::User};
+use domain::{
+    credential::Status,
+    id::{CredentialId, UserId},
+    scope::Scope,
+    user::User,
+};
 use jiff::Timestamp;
-use platform::clock;
+use platform::{clock, random};
 use rotation::{Admin, Request, Response, RotationError};
 use tests::rights::unused_patterns;
 
@@ -38,11 +43,17 @@ async fn counts(fixture: &Fixture, admin: &Admin, now: Timestamp) -> bool {
         .await
         .expect("a keyring")
         .token_key(&admin.token);
-    let (grant, holder) = clock::at(now, fixture.table().grant(&hash, None))
-        .await
-        .expect("read")
-        .expect("a grant");
-    let holder = holder.expect("a user");
+    let read = async |likely: Option<UserId>| {
+        let found = clock::at(now, fixture.table().grant(&hash, likely)).await;
+        let (grant, holder) = found.expect("read").expect("a grant");
+        (grant, holder.expect("a user"))
+    };
+    let (grant, holder) = read(None).await;
+    // Another user than the expected one: the token's row decides.
+    for likely in [grant.user, random::id()] {
+        let (same, user) = read(Some(likely)).await;
+        assert_eq!((same.user, user.user.id), (grant.user, grant.user));
+    }
     assert_eq!(grant.user.to_string(), admin.user_id);
     grant.is_live(now) && holder.user.settings.active && grant.scopes.grants(Scope::Admin)
 }

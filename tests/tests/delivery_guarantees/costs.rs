@@ -70,9 +70,8 @@ async fn warm(matching: usize, others: usize) -> System {
 
 #[tokio::test]
 async fn delivered_event_costs_two_writes_and_reads_by_matches_only() {
-    // Reads: the subscriptions of `message` and of `*`; for an attempt the webhook, its subscription
-    // and the delivery. Writes: the event's row, and one for each delivery. Webhooks that do not
-    // match cost nothing.
+    // Reads: the subscriptions of `message` and of `*`; for an attempt the webhook and the delivery.
+    // Writes: the event's row, and one for each delivery. Webhooks that do not match cost nothing.
     for (matching, others, events, writes, half_reads) in [
         (0, 0, 1, 1, 4),
         (1, 0, 1, 2, 8),
@@ -247,7 +246,7 @@ async fn message_costs_three_writes_until_it_is_sent() {
         ("SendMessage", 1),
     ];
     assert_eq!(accepted, cost(requests, 8, 1), "to accept it");
-    // The message, its provider, its result, and the event `message.sent`, which no webhook wants.
+    // The message, its provider, its result, and the event `sms.sent`, which no webhook wants.
     let requests = [
         ("BatchGetItem", 2),
         ("Query", 3),

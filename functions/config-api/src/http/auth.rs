@@ -114,12 +114,12 @@ struct Rule {
     access: OnceLock<Access>,
 }
 
-/// The users of recently used tokens, by the tokens' keyed hashes. They only tell which rows to
-/// read together; what counts are the rows.
+/// The users of recently used tokens, by the tokens' keyed hashes: hints that let both rows be read
+/// in one request. The rows alone decide on access.
 #[derive(Debug, Default)]
 pub struct TokenUsers(Mutex<HashMap<String, UserId>>);
 
-/// Maximum number of tokens whose users are remembered.
+/// Maximum number of tokens whose users are remembered. All are forgotten when it is reached.
 const MAX_REMEMBERED: usize = 1000;
 
 impl TokenUsers {

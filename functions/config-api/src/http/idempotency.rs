@@ -27,10 +27,10 @@ impl IdempotencyKey {
     }
 
     /// The key together with the document that it came with.
-    pub fn of(&self, document: &Value) -> DocumentKey {
+    pub fn for_document(&self, document: &Value) -> DocumentKey {
         DocumentKey {
-            hash: digest(&self.0),
-            document: digest(&document.to_string()),
+            key_hash: digest(&self.0),
+            document_hash: digest(&document.to_string()),
         }
     }
 }
@@ -40,9 +40,9 @@ impl IdempotencyKey {
 #[derive(Debug)]
 pub struct DocumentKey {
     /// The key's hash, as stored in the table.
-    pub hash: String,
+    pub key_hash: String,
     /// The document's hash.
-    pub document: String,
+    pub document_hash: String,
 }
 
 /// Reads the `Idempotency-Key` header.

@@ -178,8 +178,8 @@ fn requests(hub: &Hub<'_>, case: &Case) -> Vec<String> {
     numbers.chunks(case.batch).map(request).collect()
 }
 
-/// Returns the CPU time of a bare client that sends as many bodies of this size, ten at a time: to
-/// `url`, or to the table.
+/// Returns the CPU time of a bare client that sends `count` bodies of `bytes` bytes, ten at a time:
+/// to `url`, or to the table.
 async fn baseline(hub: &Hub<'_>, url: Option<&str>, count: usize, bytes: usize) -> Duration {
     let mut function = hub.start("baseline").await;
     let calls = |count: usize| {

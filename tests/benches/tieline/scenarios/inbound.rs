@@ -65,6 +65,7 @@ fn schemes() -> [(Value, Sign); 10] {
             ]
         }),
         (json!({"type": "twilio", "secret": SECRET}), |call| {
+            // The names are already in the order that Twilio signs.
             let pairs = call.body.split(['=', '&']).collect::<String>();
             let signature = base64(mac::<Sha1>(&format!("{}{pairs}", call.url)));
             vec![

@@ -74,9 +74,14 @@ fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
         .filter(|key| !key.is_null());
     let key = key.map(|key| {
         let key = string(key).and_then(|key| IdempotencyKey::parse(&key));
-        key.map(|key| key.of(&document))
+        key.map(|key| key.for_document(&document))
             .map_err(|problems| problems.under("idempotency_key"))
     });
-    let (key, new) = ValidationErrors::both(key.transpose(), NewEvent::parse(document))?;
+    let new = FieldReader::of(document).and_then(|mut fields| {
+        fields.knows("idempotency_key");
+        let new = NewEvent::take(&mut fields);
+        fields.finish(new)
+    });
+    let (key, new) = ValidationErrors::both(key.transpose(), new)?;
     Ok(Request { new, key, hops })
 }

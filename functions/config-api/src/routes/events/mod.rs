@@ -47,7 +47,7 @@ pub async fn publish(
 ) -> ApiResult<(StatusCode, Json<api::Accepted>)> {
     let document = body.json()?;
     let kind = document["type"].clone();
-    let key = header_key(&headers).map(|key| key.map(|key| key.of(&document)));
+    let key = header_key(&headers).map(|key| key.map(|key| key.for_document(&document)));
     let (key, new) = match ValidationErrors::both(key, NewEvent::parse(document)) {
         Ok(valid) => valid,
         Err(problems) => {

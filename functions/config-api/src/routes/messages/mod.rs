@@ -101,7 +101,7 @@ pub(super) async fn send<T: for<'a> From<&'a Message>>(
     parse: impl Fn(Value) -> Validated<NewMessage>,
 ) -> ApiResult<Created<Json<T>>> {
     let document = body.json()?;
-    let key = header_key(headers).map(|key| key.map(|key| key.of(&document)));
+    let key = header_key(headers).map(|key| key.map(|key| key.for_document(&document)));
     let (key, new) = ValidationErrors::both(key, parse(document))?;
     let new = NewMessage {
         hops: caller.hops,

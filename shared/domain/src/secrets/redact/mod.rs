@@ -8,9 +8,9 @@
 //! was searched could learn from the result whether it guessed the start of a secret. If a response
 //! was truncated, the start of a secret at its end is masked too ([`Redactor::cut`]).
 //!
-//! The cost is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each
-//! decoded text. Short texts, which most responses are, are searched for each secret: building the
-//! automaton takes longer.
+//! The cost is bounded: at most [`MAX_SECRETS`] secrets are searched for, in texts above
+//! [`MAX_SHORT`] bytes with one automaton. Shorter texts, which most responses are, are searched
+//! secret by secret, because building the automaton would take longer.
 
 mod decode;
 
@@ -34,7 +34,7 @@ const MIN_START: usize = 8;
 /// Maximum number of secrets per text. Those added first take precedence.
 pub const MAX_SECRETS: usize = 64;
 /// Maximum length in bytes of a text that is searched without the automaton.
-const MAX_SHORT: usize = 1024;
+const MAX_SHORT: usize = 256;
 /// Maximum number of separately masked occurrences. A text with more is masked completely.
 const MAX_MATCHES: usize = 20_000;
 
@@ -181,7 +181,8 @@ impl Redactor {
     fn occurrences<'a>(&'a self, bytes: &'a [u8]) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
         if bytes.len() <= MAX_SHORT {
             let secrets = self.secrets.iter();
-            return Box::new(secrets.flat_map(|secret| occurrences_of(secret, bytes)));
+            let fitting = secrets.filter(|secret| secret.len() <= bytes.len());
+            return Box::new(fitting.flat_map(|secret| occurrences_of(secret, bytes)));
         }
         let automaton = self.automaton.get_or_init(|| {
             // The kind of automaton with time and memory linear in the length of the secrets.

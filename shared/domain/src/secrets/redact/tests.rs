@@ -132,6 +132,24 @@ fn most_expensive_settings_take_milliseconds() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
 }
 
+/// Secrets that occur at every position of a text that is just short enough to be searched for each
+/// of them.
+#[test]
+fn most_expensive_short_text_takes_milliseconds() {
+    let mut secrets = Secrets::default();
+    for n in 0..MAX_SECRETS {
+        secrets.add(&"a".repeat(MAX_SHORT / 2 + n));
+    }
+    let redactor = Redactor::new(secrets);
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(redactor.whole(&"a".repeat(MAX_SHORT)), MASK);
+    }
+    // Below 1 ms each in an optimized build.
+    let elapsed = started.elapsed();
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+}
+
 proptest! {
     #[test]
     fn start_search_agrees_with_plain_search(secret in "[ab]{9,24}", text in "[ab]{0,40}") {

@@ -38,7 +38,7 @@ pub struct StoredWebhook {
 }
 
 impl StoredWebhook {
-    /// Returns until when queued deliveries are cancelled.
+    /// Returns the time until which queued deliveries are cancelled.
     pub fn cancelled_until(&self) -> CancelledUntil {
         self.row.cancelled_until()
     }

@@ -17,10 +17,7 @@ use domain::{condition::Condition, event::EventText, id::WebhookId, pattern::Pat
 use futures::{StreamExt, stream};
 use platform::{
     deadline::Deadline,
-    table::{
-        TableError,
-        webhooks::{Subscriber, wants},
-    },
+    table::{TableError, webhooks::Subscriber},
     telemetry,
 };
 
@@ -174,7 +171,7 @@ fn evaluate_event(
                 let before = conditions.compiled_bytes();
                 let wanted = parsed
                     .as_ref()
-                    .is_some_and(|event| wants(conditions, &subscriber.subject(event)));
+                    .is_some_and(|event| subscriber.wants(conditions, event));
                 page.compiled += conditions.compiled_bytes() - before;
                 if page.compiled > MAX_COMPILED {
                     page.compiled -= conditions.compiled_bytes();

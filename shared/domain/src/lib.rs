@@ -36,6 +36,7 @@ pub mod scope;
 pub mod secrets;
 pub mod service;
 pub mod signature;
+pub mod success;
 mod tag;
 pub mod template;
 pub mod time;

@@ -72,6 +72,7 @@ pub async fn send(
     let transport = Transport {
         call: async |call| send_unauthenticated(egress, call).await,
         accepts: |code| (200..300).contains(&code),
+        success_when: provider.settings.response.success_when.as_ref(),
         secrets: |_: Option<&SecretString>| secrets(stored),
     };
     let (attempt, outcome, response) = builder.send(request, timeout, transport).await?;
@@ -80,7 +81,8 @@ pub async fn send(
         .and_then(|response| {
             provider
                 .settings
-                .answered_id(&response.headers, &response.body)
+                .response
+                .id(&response.headers, &response.body)
         });
     Ok(CompletedAttempt {
         attempt,

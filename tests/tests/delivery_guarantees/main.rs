@@ -12,6 +12,7 @@ mod large;
 mod matching;
 mod outage;
 mod rate_limit;
+mod success;
 mod sweeper;
 mod unreadable;
 

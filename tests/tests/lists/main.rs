@@ -7,6 +7,7 @@ mod bounds;
 mod cursors;
 mod deliveries;
 mod expiry;
+mod labels;
 mod memory;
 mod pages;
 mod previews;

@@ -5,3 +5,4 @@ mod api;
 mod chosen;
 mod points;
 mod schedule;
+mod success;

@@ -5,7 +5,7 @@
     reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
 )]
 
-use domain::condition::{self, MAX_COMPARISONS, op};
+use domain::condition::{self, MAX_COMPARISONS, Quantifier, op, subject::Field};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{
@@ -29,8 +29,17 @@ pub enum Condition {
     Not {
         not: Box<Self>,
     },
+    AnyOf {
+        any_of: String,
+        r#where: Box<Self>,
+    },
+    AllOf {
+        all_of: String,
+        r#where: Box<Self>,
+    },
     Compare {
-        field: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
         op: &'static str,
         value: Value,
     },
@@ -45,8 +54,25 @@ impl From<&condition::Condition> for Condition {
             condition::Condition::Not(part) => Self::Not {
                 not: Box::new((&**part).into()),
             },
+            condition::Condition::Elements {
+                quantifier,
+                array,
+                condition,
+            } => {
+                let (array, r#where) = (array.as_str().to_owned(), Box::new((&**condition).into()));
+                match quantifier {
+                    Quantifier::Any => Self::AnyOf {
+                        any_of: array,
+                        r#where,
+                    },
+                    Quantifier::All => Self::AllOf {
+                        all_of: array,
+                        r#where,
+                    },
+                }
+            }
             condition::Condition::Compare { field, op } => Self::Compare {
-                field: field.as_str().to_owned(),
+                field: (*field != Field::Element).then(|| field.as_str().to_owned()),
                 op: op.name(),
                 value: op.value(),
             },
@@ -66,15 +92,23 @@ impl PartialSchema for Condition {
             ObjectBuilder::new().property(name, parts).required(name)
         };
         let text = || ObjectBuilder::new().schema_type(Type::String);
+        let elements = |quantifier: Quantifier| {
+            let name = quantifier.name();
+            ObjectBuilder::new()
+                .property(name, text())
+                .required(name)
+                .property("where", this())
+                .required("where")
+        };
         let comparison = ObjectBuilder::new()
             .property(
                 "field",
                 text().description(Some(
                     "A path into the event's data, such as `last_reply.author`, or one of `event.id`, \
-                     `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`.",
+                     `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`. In `where`, a path \
+                     into the element; without it, the element itself is compared.",
                 )),
             )
-            .required("field")
             .property("op", text().enum_values(Some(op::names())))
             .required("op")
             .property(
@@ -89,6 +123,8 @@ impl PartialSchema for Condition {
             .item(group("all"))
             .item(group("any"))
             .item(ObjectBuilder::new().property("not", this()).required("not"))
+            .item(elements(Quantifier::Any))
+            .item(elements(Quantifier::All))
             .item(comparison)
             .into()
     }

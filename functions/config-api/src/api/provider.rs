@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Channel, Format, MessageOrCallStatus, Method, headers};
+use super::{Channel, Condition, Format, MessageOrCallStatus, Method, headers};
 
 mirror! {
     /// Whether a provider can be used.
@@ -146,6 +146,7 @@ pub struct ProviderResponse {
     /// JSON pointer to the provider's message ID in its response.
     #[schema(example = "/sid")]
     pub id_pointer: Option<String>,
+    pub success_when: Option<Condition>,
 }
 
 /// How the provider's status reports are read: JSON, forms or query parameters.
@@ -192,7 +193,8 @@ pub struct BundledProvider {
 
 impl From<&provider::Settings> for BundledProvider {
     fn from(settings: &provider::Settings) -> Self {
-        let pointer = settings.id_pointer.as_ref();
+        let response = &settings.response;
+        let is_set = *response != provider::ResponseSettings::default();
         Self {
             name: settings.name.clone(),
             provider_id: settings.provider_id.clone(),
@@ -201,10 +203,23 @@ impl From<&provider::Settings> for BundledProvider {
             from: settings.from.clone(),
             auth: (&settings.auth).into(),
             request: settings.request.as_ref().map(ProviderRequest::from),
-            response: pointer.map(|pointer| ProviderResponse {
-                id_pointer: Some(pointer.as_str().to_owned()),
-            }),
+            response: is_set.then(|| response.into()),
             callback: settings.callback.as_ref().map(ProviderCallback::from),
+        }
+    }
+}
+
+impl From<&provider::ResponseSettings> for ProviderResponse {
+    fn from(response: &provider::ResponseSettings) -> Self {
+        let provider::ResponseSettings {
+            id_pointer,
+            success_when,
+        } = response;
+        Self {
+            id_pointer: id_pointer
+                .as_ref()
+                .map(|pointer| pointer.as_str().to_owned()),
+            success_when: success_when.as_ref().map(|when| when.condition().into()),
         }
     }
 }

@@ -97,6 +97,10 @@ pub struct WebhookInput {
     pub success: Option<Success>,
     #[schema(minimum = 1, maximum = 1000)]
     pub rate_limit_per_second: Option<u32>,
+    pub success_when: Option<Condition>,
+    /// For finding webhooks. At most 10, of 1 to 50 characters.
+    #[schema(max_items = 10)]
+    pub labels: Option<Vec<String>>,
 }
 
 /// Fields of a webhook to change (RFC 7396). `null` resets a field to its default; omitted fields
@@ -136,6 +140,9 @@ pub struct Webhook {
     pub timeout_seconds: u32,
     pub success: Success,
     pub rate_limit_per_second: Option<u32>,
+    pub success_when: Option<Condition>,
+    /// For finding webhooks.
+    pub labels: Vec<String>,
     pub status: WebhookStatus,
     /// Why Tieline disabled it; null if it is active or an admin disabled it.
     pub disabled_reason: Option<DisabledReason>,
@@ -224,6 +231,8 @@ impl From<&webhook::Webhook> for Webhook {
             timeout_seconds,
             success,
             rate_limit_per_second,
+            success_when,
+            labels,
         } = settings;
         let (url, service_id, path) = match destination {
             Destination::Url(url) => (Some(mask::url(url.as_str())), None, None),
@@ -259,6 +268,8 @@ impl From<&webhook::Webhook> for Webhook {
             timeout_seconds: *timeout_seconds,
             success: (*success).into(),
             rate_limit_per_second: *rate_limit_per_second,
+            success_when: success_when.as_ref().map(|when| when.condition().into()),
+            labels: labels.clone(),
             status: if *enabled {
                 WebhookStatus::Active
             } else {

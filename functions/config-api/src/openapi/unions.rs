@@ -47,7 +47,7 @@ fn name(union: &str, tag: Option<&str>, variant: &Value) -> String {
     let needed = variant["required"][0].as_str().unwrap_or_default();
     match (tag, needed) {
         (Some(tag), _) => format!("{}{union}", pascal(tag)),
-        (None, "field") => "FieldCondition".to_owned(),
+        (None, "op") => "FieldCondition".to_owned(),
         (None, needed) => format!("{}{union}", pascal(needed)),
     }
 }

@@ -37,6 +37,11 @@ pub enum Failure {
         /// Why the body was incomplete.
         cause: Box<Self>,
     },
+    /// The receiver responded with a success status, but the response does not report success.
+    Unreported {
+        /// HTTP status.
+        code: u16,
+    },
     /// No response within the timeout.
     Timeout,
     /// The connection failed or broke.
@@ -78,6 +83,7 @@ impl Failure {
             Self::Incomplete { code, .. } => {
                 format!("the receiver responded with {code}, but the response was cut off")
             }
+            Self::Unreported { .. } => "the answer does not report success".to_owned(),
             Self::Timeout => "no response within the timeout".to_owned(),
             Self::Unreachable(why) => format!("unreachable: {why}"),
             Self::Unauthorized(why) => why.clone(),
@@ -90,9 +96,11 @@ impl Outcome {
     pub fn status_code(&self) -> Option<u16> {
         match self {
             Self::Delivered { code }
-            | Self::Failed(Failure::Status { code, .. } | Failure::Incomplete { code, .. }) => {
-                Some(*code)
-            }
+            | Self::Failed(
+                Failure::Status { code, .. }
+                | Failure::Incomplete { code, .. }
+                | Failure::Unreported { code },
+            ) => Some(*code),
             _ => None,
         }
     }

@@ -12,15 +12,59 @@ use crate::{
     validation::{Validated, ValidationErrors},
 };
 
-/// An event as seen by one webhook.
+/// What a condition is evaluated on.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The event with its data.
-    pub event: &'a Event,
-    /// ID of the webhook.
-    pub webhook: WebhookId,
-    /// Name of the webhook. `None` for old subscriptions that were stored without it.
-    pub webhook_name: Option<&'a str>,
+    /// The value that paths lead into.
+    root: &'a Value,
+    /// Whether `root` is the data of the event.
+    is_data: bool,
+    /// The event as seen by one webhook. None for a value that is not of an event.
+    event: Option<SeenEvent<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SeenEvent<'a> {
+    event: &'a Event,
+    webhook: WebhookId,
+    webhook_name: Option<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    /// An event as seen by a webhook. `webhook_name` is `None` for old subscriptions that were
+    /// stored without it.
+    pub fn of_event(event: &'a Event, webhook: WebhookId, webhook_name: Option<&'a str>) -> Self {
+        Self {
+            root: &event.data,
+            is_data: true,
+            event: Some(SeenEvent {
+                event,
+                webhook,
+                webhook_name,
+            }),
+        }
+    }
+
+    /// A value that is not of an event.
+    pub(crate) fn of_value(value: &'a Value) -> Self {
+        Self {
+            root: value,
+            is_data: false,
+            event: None,
+        }
+    }
+
+    /// An element of an array of this subject.
+    pub(super) fn element<'b>(&self, element: &'b Value) -> Subject<'b>
+    where
+        'a: 'b,
+    {
+        Subject {
+            root: element,
+            is_data: false,
+            event: self.event,
+        }
+    }
 }
 
 /// Field of a comparison. The prefixes `event.` and `webhook.` take precedence over the data.
@@ -30,6 +74,8 @@ pub enum Field {
     Data(Path),
     /// A metadata field.
     Fact(Fact),
+    /// The element of an array that the condition applies to.
+    Element,
 }
 
 /// A metadata field.
@@ -94,6 +140,7 @@ impl Field {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Data(path) => path.as_str(),
+            Self::Element => "",
             Self::Fact(fact) => FACTS
                 .iter()
                 .find(|(_, known)| known == fact)
@@ -103,24 +150,28 @@ impl Field {
 
     /// Value of the field; `None` if it is missing.
     pub(super) fn find<'a>(&self, subject: &Subject<'a>) -> Option<Cow<'a, Value>> {
-        let Subject {
-            event,
-            webhook,
-            webhook_name,
-        } = subject;
         let fact = match self {
-            Self::Data(path) => match path.find_in_event(&event.data) {
+            Self::Element => return Some(Cow::Borrowed(subject.root)),
+            Self::Data(path) if !subject.is_data => {
+                return path.find(subject.root).map(Cow::Borrowed);
+            }
+            Self::Data(path) => match path.find_in_event(subject.root) {
                 Some(value) => return Some(Cow::Borrowed(value)),
                 None => ENVELOPE.iter().find(|(name, _)| *name == path.as_str())?.1,
             },
             Self::Fact(fact) => *fact,
         };
+        let SeenEvent {
+            event,
+            webhook,
+            webhook_name,
+        } = subject.event?;
         let text = match fact {
             Fact::EventId => event.id.to_string(),
             Fact::EventType => event.kind.to_string(),
             Fact::EventTimestamp => time::show_event(event.timestamp),
             Fact::WebhookId => webhook.to_string(),
-            Fact::WebhookName => (*webhook_name)?.to_owned(),
+            Fact::WebhookName => webhook_name?.to_owned(),
         };
         Some(Cow::Owned(Value::String(text)))
     }

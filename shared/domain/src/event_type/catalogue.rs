@@ -122,6 +122,79 @@ fn tickets() -> Vec<Row> {
             "The status of a ticket was changed.",
             changed(ticket("resolved"), "previous_status", json!("open")),
         ),
+        (
+            "ticket.assigned",
+            "A ticket was assigned to an agent or a team.",
+            changed(
+                ticket("open"),
+                "assignee",
+                json!({"id": 12, "name": "Sam Roth", "team": "Hardware"}),
+            ),
+        ),
+        (
+            "ticket.note_added",
+            "An internal note was added to a ticket.",
+            changed(
+                ticket("open"),
+                "note",
+                json!({"id": 90214, "author": {"id": 12, "name": "Sam Roth"}, "text": "Ordered a new drum."}),
+            ),
+        ),
+        (
+            "ticket.requester_changed",
+            "The requester of a ticket was changed.",
+            changed(
+                ticket("open"),
+                "previous_requester",
+                json!({"id": 198, "name": "Lee Chan", "email": "lee@example.com"}),
+            ),
+        ),
+        (
+            "ticket.sla_breached",
+            "A ticket exceeded a target of its service level agreement.",
+            changed(
+                ticket("open"),
+                "sla",
+                json!({"target": "first_reply", "due_at": "2026-03-02T10:15:00Z"}),
+            ),
+        ),
+        (
+            "ticket.merged",
+            "A ticket was merged into another one.",
+            changed(ticket("closed"), "merged_into", json!(7290)),
+        ),
+        (
+            "ticket.frozen",
+            "A ticket was frozen until a reply or a date.",
+            changed(
+                ticket("frozen"),
+                "frozen_until",
+                json!("2026-03-05T08:00:00Z"),
+            ),
+        ),
+        (
+            "ticket.unfrozen",
+            "A frozen ticket was reopened.",
+            changed(ticket("open"), "reason", json!("reply")),
+        ),
+        (
+            "ticket.mentioned",
+            "A user was mentioned in a reply or note.",
+            changed(
+                ticket("open"),
+                "mention",
+                json!({"user": {"id": 12, "name": "Sam Roth"}, "text": "@sam can you look?"}),
+            ),
+        ),
+        (
+            "ticket.rated",
+            "The requester rated a ticket.",
+            changed(
+                ticket("resolved"),
+                "rating",
+                json!({"score": 5, "comment": "Fast and friendly."}),
+            ),
+        ),
     ]
 }
 

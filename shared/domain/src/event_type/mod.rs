@@ -138,7 +138,7 @@ mod tests {
                 Some(built_in.name)
             );
         }
-        assert_eq!(names.len(), 29);
+        assert_eq!(names.len(), 38);
         assert!(find("sms.*").is_none() && find("").is_none());
     }
 

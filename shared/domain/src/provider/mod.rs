@@ -10,6 +10,7 @@ pub mod auth;
 mod limits;
 mod origins;
 pub mod request;
+mod response;
 pub mod settings;
 mod template;
 
@@ -19,6 +20,7 @@ use secrecy::ExposeSecret;
 pub use self::{
     auth::Auth,
     limits::Limits,
+    response::ResponseSettings,
     settings::{KeyPolicy, Settings},
     template::RequestTemplate,
 };

@@ -1,21 +1,18 @@
 //! A provider's settings, parsed from and written to JSON. Parsing reports every invalid field at
 //! once.
 
-use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Auth, RequestTemplate, Status,
+    Auth, RequestTemplate, ResponseSettings, Status,
     template::{UNEDITED, check_placeholders, check_tags},
 };
 use crate::{
     callback::Mapping,
     egress_policy::{self, AllowList},
-    json, media_type,
     message::{Channel, new::sender},
     outgoing,
-    pointer::Pointer,
     secrets::{mask::unmasked, put_secret},
     signature::{self, SigningSecret},
     template::UrlTemplate,
@@ -48,8 +45,8 @@ pub struct Settings {
     pub auth: Auth,
     /// Template of requests.
     pub request: Option<RequestTemplate>,
-    /// Pointer to the provider's own message ID in its response.
-    pub id_pointer: Option<Pointer>,
+    /// How responses are read.
+    pub response: ResponseSettings,
     /// Mapping of its status reports.
     pub callback: Option<Mapping>,
 }
@@ -146,7 +143,9 @@ impl Settings {
             check_placeholders(&from, source)?;
             Ok(Some(from))
         });
-        let id_pointer = fields.defaulted("response", None, response);
+        let response = fields.defaulted("response", ResponseSettings::default(), |value| {
+            ResponseSettings::parse(value, source)
+        });
         let callback = fields.defaulted("callback", None, |value| {
             // If the channel itself is invalid, all fields of a call are allowed.
             Mapping::parse(value, channel.unwrap_or(Channel::Call)).map(Some)
@@ -163,7 +162,7 @@ impl Settings {
                 from: from?,
                 auth: auth?,
                 request: request?,
-                id_pointer: id_pointer?,
+                response: response?,
                 callback: callback?,
             })
         })();
@@ -192,13 +191,7 @@ impl Settings {
                 .as_ref()
                 .map_or(Value::Null, RequestTemplate::to_value),
         );
-        put(
-            "response",
-            self.id_pointer.as_ref().map_or(
-                Value::Null,
-                |pointer| json!({"id_pointer": pointer.as_str()}),
-            ),
-        );
+        put("response", self.response.to_value());
         put(
             "callback",
             self.callback
@@ -259,19 +252,6 @@ impl Settings {
             KeyPolicy::Required
         }
     }
-
-    /// The provider's own message ID in its response.
-    pub fn answered_id(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-        let pointer = self.id_pointer.as_ref()?;
-        let text = media_type::text(headers, body)?;
-        pointer.text(&json::read(text.as_bytes()).ok()?)
-    }
-}
-
-fn response(value: Value) -> Validated<Option<Pointer>> {
-    let mut fields = FieldReader::of(value)?;
-    let pointer = fields.defaulted("id_pointer", None, |value| Pointer::read(value).map(Some));
-    fields.finish(pointer)
 }
 
 /// Printable ASCII, for headers. A user name (RFC 7617) must not contain a colon.

@@ -7,6 +7,7 @@ pub mod auth;
 mod checks;
 pub mod destination;
 pub mod health;
+mod named_secrets;
 mod origins;
 pub mod request;
 mod secrets;

@@ -1,16 +1,16 @@
 //! A webhook's settings, parsed from and written to JSON. Parsing reports every invalid field at
 //! once.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use http::{HeaderName, Method};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
     Destination,
     auth::Auth,
     checks::{self, undefined_secrets},
+    named_secrets::Secrets,
     signing::Signing,
 };
 use crate::{
@@ -20,10 +20,11 @@ use crate::{
     pattern::Pattern,
     retry::RetryPolicy,
     signature::SigningSecret,
+    success::SuccessWhen,
     template::{BodyTemplate, Format, HeaderTemplate},
     validation::{
-        FieldReader, Source, Validated, ValidationErrors, boolean, entries, list, name, one_of,
-        string, whole,
+        FieldReader, Source, Validated, ValidationErrors, boolean, list, name, one_of, string,
+        text, whole,
     },
 };
 
@@ -47,18 +48,8 @@ pub struct Settings {
     pub timeout_seconds: u32,
     pub success: Success,
     pub rate_limit_per_second: Option<u32>,
-}
-
-/// Named secrets for tags such as `{secret.bot_token}`.
-#[derive(Debug, Clone, Default)]
-pub struct Secrets(pub BTreeMap<String, SecretString>);
-
-impl std::ops::Deref for Secrets {
-    type Target = BTreeMap<String, SecretString>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
+    pub success_when: Option<SuccessWhen>,
+    pub labels: Vec<String>,
 }
 
 /// Status codes that count as success.
@@ -87,8 +78,10 @@ impl Success {
 
 /// Maximum number of event patterns of a webhook.
 pub const MAX_PATTERNS: usize = 40;
-/// Maximum number of named secrets of a webhook.
-const MAX_SECRETS: usize = 20;
+/// Maximum number of labels of a webhook.
+const MAX_LABELS: usize = 10;
+/// Maximum length of a label, in characters.
+const MAX_LABEL: usize = 50;
 
 impl Settings {
     /// Parses the settings, and the signing secret if one is given. `allow` lists the extra targets
@@ -167,7 +160,7 @@ impl Settings {
             }
         });
         let secrets = fields.defaulted("secrets", Secrets::default(), |value| {
-            secrets(value, source)
+            Secrets::parse(value, source)
         });
         let secret = fields.defaulted("secret", None, |value| {
             Ok(Some(SigningSecret::parse(&string(value)?)?))
@@ -194,6 +187,13 @@ impl Settings {
         );
         let rate = fields.defaulted("rate_limit_per_second", None, |value| {
             whole(1, 1000)(value).map(Some)
+        });
+        let success_when = fields.defaulted("success_when", None, |value| match source {
+            Source::Client => SuccessWhen::parse(value).map(Some),
+            Source::Table => SuccessWhen::restore(value).map(Some),
+        });
+        let labels = fields.defaulted("labels", Vec::new(), |value| {
+            list(0, MAX_LABELS, |label| text(MAX_LABEL)(label))(value).map(distinct)
         });
         if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
             let texts = destination.iter().map(|destination| {
@@ -236,6 +236,8 @@ impl Settings {
                 timeout_seconds: u32::try_from(timeout_seconds?).ok()?,
                 success: success?,
                 rate_limit_per_second: rate?.and_then(|rate| u32::try_from(rate).ok()),
+                success_when: success_when?,
+                labels: labels?,
             };
             Some((settings, secret?))
         })();
@@ -290,43 +292,15 @@ impl Settings {
             ),
         );
         put("rate_limit_per_second", json!(self.rate_limit_per_second));
+        let success_when = self.success_when.as_ref().map(SuccessWhen::condition);
+        put("success_when", json!(success_when));
+        put("labels", json!(self.labels));
         map
     }
 }
 
-impl Secrets {
-    fn to_value(&self) -> Value {
-        let secrets = self.iter();
-        secrets
-            .map(|(name, value)| (name.clone(), json!(value.expose_secret())))
-            .collect()
-    }
-}
-
-fn secrets(value: Value, source: Source) -> Validated<Secrets> {
-    let pairs = entries(MAX_SECRETS, |name, value| {
-        let legal = !name.is_empty()
-            && name.len() <= 64
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-        if !legal {
-            return Err(ValidationErrors::here(
-                "the name must be 1 to 64 letters, digits, `_` or `-`",
-            ));
-        }
-        source.secret(|value| match string(value)? {
-            text if text.is_empty() || text.len() > 4096 => {
-                Err(ValidationErrors::here("must have 1 to 4096 bytes"))
-            }
-            text => Ok(text.into()),
-        })(value)
-    })(value)?;
-    Ok(Secrets(pairs.into_iter().collect()))
-}
-
-fn distinct(mut patterns: Vec<Pattern>) -> Vec<Pattern> {
-    let mut seen = std::collections::BTreeSet::new();
-    patterns.retain(|pattern| seen.insert(pattern.clone()));
-    patterns
+fn distinct<T: Clone + Ord>(mut items: Vec<T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    items.retain(|item| seen.insert(item.clone()));
+    items
 }

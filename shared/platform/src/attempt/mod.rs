@@ -13,6 +13,7 @@ use domain::{
     retry::parse_retry_after,
     secrets::redact::Secrets,
     service::Connection,
+    success::SuccessWhen,
     webhook::{Webhook, request},
 };
 use http::{HeaderName, Method, header::RETRY_AFTER};
@@ -139,6 +140,7 @@ pub async fn make(
             }
         },
         accepts: |code| webhook.settings.success.accepts(code),
+        success_when: webhook.settings.success_when.as_ref(),
         secrets: |token: Option<&SecretString>| endpoint.secrets(token),
     };
     let (attempt, outcome, _) = builder.send(request, timeout, transport).await?;
@@ -160,11 +162,13 @@ pub(crate) async fn send_unauthenticated(
 }
 
 /// How an attempt is sent and judged.
-pub(crate) struct Transport<C, A, S> {
+pub(crate) struct Transport<'a, C, A, S> {
     /// Sends the request.
     pub(crate) call: C,
     /// Returns whether a status code is a success.
     pub(crate) accepts: A,
+    /// What a success must report.
+    pub(crate) success_when: Option<&'a SuccessWhen>,
     /// Returns the secrets to mask in the response, including the token that the request carried.
     pub(crate) secrets: S,
 }
@@ -203,6 +207,7 @@ impl AttemptBuilder {
         request: Result<Request, String>,
         timeout: Duration,
         transport: Transport<
+            '_,
             impl AsyncFnOnce(EgressRequest) -> Result<Authorized, ConnectError>,
             impl Fn(u16) -> bool,
             impl Fn(Option<&SecretString>) -> Secrets,
@@ -229,7 +234,7 @@ impl AttemptBuilder {
                     Err(ConnectError::NotAttempted(unsent)) => return Err(unsent),
                     result => result,
                 };
-                let outcome = outcome_of(&result, &transport.accepts);
+                let outcome = outcome_of(&result, &transport.accepts, transport.success_when);
                 let mut attempt = self.finish(&outcome);
                 if let Ok(Authorized { response, token }) = &result {
                     let secrets = (transport.secrets)(token.as_ref());
@@ -268,12 +273,21 @@ pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
 
-fn outcome_of(result: &Result<Authorized, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
+fn outcome_of(
+    result: &Result<Authorized, ConnectError>,
+    accepts: impl Fn(u16) -> bool,
+    success_when: Option<&SuccessWhen>,
+) -> Outcome {
+    let reports_success = |response: &EgressResponse| {
+        let (status, headers) = (response.status.as_u16(), &response.headers);
+        success_when.is_none_or(|when| when.is_met(status, headers, &response.body))
+    };
     match result {
         Ok(Authorized { response, .. }) => {
             let code = response.status.as_u16();
             match response.incomplete {
-                None if accepts(code) => Outcome::Delivered { code },
+                None if accepts(code) && reports_success(response) => Outcome::Delivered { code },
+                None if accepts(code) => Outcome::Failed(Failure::Unreported { code }),
                 Some(error) if accepts(code) => Outcome::Failed(Failure::Incomplete {
                     code,
                     cause: Box::new(failure(error)),

@@ -58,7 +58,7 @@ fn webhook_shows_defaults() {
             "format": "json", "body": null, "headers": {}, "auth": {"type": "none"},
             "secrets_hint": {}, "secret_hint": "LaSw", "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
-            "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null,
+            "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null, "success_when": null, "labels": [],
             "status": "active", "disabled_reason": null, "failing_since": null,
         })
     );
@@ -122,7 +122,7 @@ fn provider_shows_no_secret() {
             "headers": {"x-token": "hush", "x-tenant": "{message.metadata.tenant}"},
             "limits": {"text": {"max_length": 5}, "from": {"required": true}},
         },
-        "response": {"id_pointer": "/a~1b/0"},
+        "response": {"id_pointer": "/a~1b/0", "success_when": null},
         "callback": {
             "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
             "recording_pointer": "/r",
@@ -144,7 +144,7 @@ fn provider_shows_no_secret() {
                     "from": {"required": true, "max_length": null},
                 },
             },
-            "response": {"id_pointer": "/a~1b/0"},
+            "response": {"id_pointer": "/a~1b/0", "success_when": null},
             "callback": {
                 "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
                 "recording_pointer": "/r",

@@ -45,6 +45,7 @@ use crate::{
     params(
         ("event" = Option<String>, Query, description = "Only webhooks that would receive an event of this type."),
         ("enabled" = Option<bool>, Query, description = "Only enabled (`true`) or disabled (`false`) webhooks."),
+        ("label" = Option<String>, Query, description = "Only webhooks with this label."),
         api::ByName, api::Paging,
     ),
     responses((status = 200, body = api::List<api::Webhook>), api::ErrorResponses))]
@@ -55,6 +56,7 @@ pub async fn list(
     let name = query.filter("name", query::name);
     let event = query.filter("event", |text| Ok(EventType::parse(text)?));
     let enabled = query.filter("enabled", query::boolean);
+    let label = query.filter("label", |text| Ok(text.to_owned()));
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
     let wanted = |webhook: &Webhook| {
@@ -65,7 +67,10 @@ pub async fn list(
         // Disabled webhooks receive no events. Include them only if the client filters by
         // `enabled`.
         let enabled = enabled.or(event.as_ref().map(|_| true));
-        takes && enabled.is_none_or(|enabled| enabled == settings.enabled)
+        let has_label = label
+            .as_ref()
+            .is_none_or(|label| settings.labels.contains(label));
+        takes && has_label && enabled.is_none_or(|enabled| enabled == settings.enabled)
     };
     let app = &*app;
     let name = name.as_deref();
@@ -151,7 +156,7 @@ pub async fn patch(
         let mut document = webhook.settings.to_map();
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
-        for field in ["auth", "conditions", "retry", "signing"] {
+        for field in ["auth", "conditions", "retry", "signing", "success_when"] {
             // A value of another kind replaces the old one: their fields don't mix.
             if !same_kind(&document[field], &patch[field]) {
                 document[field] = Value::Null;
@@ -265,7 +270,7 @@ fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
 /// Whether a patch changes fields of the existing value instead of replacing it by another kind.
 fn same_kind(before: &Value, patch: &Value) -> bool {
     let conditions = |value: &Value| {
-        ["all", "any", "not", "field"]
+        ["all", "any", "not", "any_of", "all_of", "field"]
             .into_iter()
             .find(|name| value.get(name).is_some())
     };

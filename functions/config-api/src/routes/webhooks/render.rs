@@ -35,11 +35,7 @@ pub async fn render(
     let given = fields.finish(given)?;
     let webhook = find(&app, id).await?;
     let event = event(&app, &webhook, given).await?;
-    let subject = Subject {
-        event: &event,
-        webhook: webhook.id,
-        webhook_name: Some(&webhook.settings.name),
-    };
+    let subject = Subject::of_event(&event, webhook.id, Some(&webhook.settings.name));
     let verdict = webhook
         .settings
         .conditions

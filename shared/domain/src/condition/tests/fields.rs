@@ -48,10 +48,8 @@ fn event_and_webhook_fields_cannot_be_shadowed() {
         assert!(Condition::restore(comparison).is_ok(), "{wrong}");
     }
     let event = event(data);
-    let unnamed = Subject {
-        webhook_name: None,
-        ..subject(&event)
-    };
+    let webhook = "wh_01K3S0M3ZC0000000000000000".parse().expect("an id");
+    let unnamed = Subject::of_event(&event, webhook, None);
     let named = condition(&compare("webhook.name", "exists", false));
     assert_eq!(named.matches(&unnamed), Ok(true));
 }

@@ -1,5 +1,6 @@
 mod class_cost;
 mod cost;
+mod elements;
 mod expressions;
 mod fields;
 mod operators;
@@ -37,11 +38,7 @@ fn event(data: Value) -> Event {
 
 fn subject(event: &Event) -> Subject<'_> {
     let webhook = "wh_01K3S0M3ZC0000000000000000".parse().expect("an id");
-    Subject {
-        event,
-        webhook,
-        webhook_name: Some("CRM"),
-    }
+    Subject::of_event(event, webhook, Some("CRM"))
 }
 
 /// Evaluation for an event with this data.

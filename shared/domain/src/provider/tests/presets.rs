@@ -176,7 +176,8 @@ fn telegram_requests_match_the_api_and_hide_the_token() {
     );
     assert_eq!(
         one.settings
-            .answered_id(
+            .response
+            .id(
                 &http::HeaderMap::new(),
                 br#"{"ok":true,"result":{"message_id":7}}"#
             )

@@ -118,7 +118,8 @@ fn message_ids_are_read_from_responses() {
     let found = |pointer: &str, body: &str| {
         settings(&json!({"response": {"id_pointer": pointer}}))
             .expect("valid")
-            .answered_id(&HeaderMap::new(), body.as_bytes())
+            .response
+            .id(&HeaderMap::new(), body.as_bytes())
     };
     assert_eq!(
         found(
@@ -141,14 +142,16 @@ fn message_ids_are_read_from_responses() {
     assert_eq!(
         settings(&json!({"response": {"id_pointer": "/sid"}}))
             .expect("valid")
-            .answered_id(&latin1, b"{\"sid\":\"SM1\",\"to\":\"Jos\xe9\"}")
+            .response
+            .id(&latin1, b"{\"sid\":\"SM1\",\"to\":\"Jos\xe9\"}")
             .as_deref(),
         Some("SM1")
     );
     assert_eq!(
         settings(&json!({}))
             .expect("valid")
-            .answered_id(&HeaderMap::new(), br#"{"sid":"SM1"}"#),
+            .response
+            .id(&HeaderMap::new(), br#"{"sid":"SM1"}"#),
         None
     );
 }

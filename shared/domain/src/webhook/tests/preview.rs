@@ -113,11 +113,7 @@ fn long_texts_are_marked_as_truncated() {
             .is_none()
     );
     let event = event(long);
-    let subject = Subject {
-        event: &event,
-        webhook: webhook.id,
-        webhook_name: None,
-    };
+    let subject = Subject::of_event(&event, webhook.id, None);
     let verdict = json!(
         webhook
             .settings

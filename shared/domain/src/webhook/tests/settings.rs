@@ -16,6 +16,7 @@ fn defaults_match_the_contract() {
             "auth": {"type": "none"}, "secrets": {}, "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
             "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null,
+            "success_when": null, "labels": [],
         })
     );
 }
@@ -30,14 +31,41 @@ fn settings_round_trip_without_showing_secrets() {
         "secrets": {"k": "0123456789abcdefghij", "short": "short"}, "signing": {"type": "header", "name": "x-secret"},
         "retry": {"type": "custom", "delays_seconds": [1, 2]}, "timeout_seconds": 3, "success": "2xx",
         "rate_limit_per_second": 5, "enabled": false, "events": ["insight.*", "*"],
-        "conditions": {"field": "a.b", "op": "eq", "value": 1},
+        "conditions": {"field": "a.b", "op": "eq", "value": 1}, "labels": ["support", "night"],
+        "success_when": {"field": "body.ok", "op": "eq", "value": true},
     }));
     let stored = Settings::restore(full.clone()).expect("valid");
     let mut repeated = full.clone();
     repeated["events"] = json!(["insight.*", "*", "insight.*"]);
+    repeated["labels"] = json!(["support", "night", "support"]);
     let (parsed, _) = Settings::parse(repeated, &AllowList::default()).expect("valid");
     for settings in [stored, parsed] {
         assert_eq!(Value::Object(settings.to_map()), full);
+    }
+}
+
+#[test]
+fn labels_and_success_when_are_checked() {
+    let fine = json!(["a", "é".repeat(50)]);
+    assert!(settings(&json!({"labels": fine})).is_ok());
+    let eleven: Vec<_> = (0..11).map(|n| n.to_string()).collect();
+    for (fields, pointer) in [
+        (json!({"labels": eleven}), "/labels"),
+        (json!({"labels": "a"}), "/labels"),
+        (json!({"labels": ["a", ""]}), "/labels/1"),
+        (json!({"labels": ["x".repeat(51)]}), "/labels/0"),
+        (json!({"labels": ["a\nb"]}), "/labels/0"),
+        (
+            json!({"success_when": {"field": "ok", "op": "exists"}}),
+            "/success_when",
+        ),
+        (
+            json!({"success_when": {"field": "body", "op": "is"}}),
+            "/success_when/op",
+        ),
+    ] {
+        let problems = settings(&fields).expect_err("wrong").0;
+        assert_eq!(problems[0].pointer, pointer, "{fields}");
     }
 }
 
@@ -142,7 +170,7 @@ fn secrets_in_templates_must_exist() {
 fn stored_settings_always_load() {
     let mut saved =
         settings(&json!({"secrets": {"a": "x"}, "headers": {"x-a": "{secret.a}"}})).expect("valid");
-    saved.secrets = crate::webhook::settings::Secrets::default();
+    saved.secrets = crate::webhook::named_secrets::Secrets::default();
     saved.auth = Auth::ApiKey {
         header: http::HeaderName::from_static("x-a"),
         value: "k".into(),

@@ -164,22 +164,24 @@ impl Subscriber {
         restored(&document, condition::Condition::restore(value)).map(Some)
     }
 
-    /// Returns the event with this webhook's name, as conditions see it.
-    pub fn subject<'a>(&'a self, event: &'a Event) -> Subject<'a> {
-        Subject {
-            event,
-            webhook: self.webhook,
-            webhook_name: self.name.as_deref(),
-        }
+    /// Returns whether these conditions of the webhook match the event, see [`wants`].
+    pub fn wants(&self, conditions: &condition::Condition, event: &Event) -> bool {
+        wants(conditions, event, self.webhook, self.name.as_deref())
     }
 }
 
-/// Returns whether the conditions match. Conditions that exceed the cost limit don't, which is
-/// logged and counted.
-pub fn wants(conditions: &condition::Condition, subject: &Subject<'_>) -> bool {
-    conditions.matches(subject).unwrap_or_else(|error| {
+/// Returns whether a webhook's conditions match an event. Conditions that exceed the cost limit
+/// don't, which is logged and counted.
+pub fn wants(
+    conditions: &condition::Condition,
+    event: &Event,
+    webhook: WebhookId,
+    webhook_name: Option<&str>,
+) -> bool {
+    let subject = Subject::of_event(event, webhook, webhook_name);
+    conditions.matches(&subject).unwrap_or_else(|error| {
         telemetry::metric("conditions_too_costly", 1);
-        tracing::warn!(webhook = %subject.webhook, event = %subject.event.id, %error, "conditions exceed the cost limit; event not matched");
+        tracing::warn!(%webhook, event = %event.id, %error, "conditions exceed the cost limit; event not matched");
         false
     })
 }

@@ -53,6 +53,7 @@ async fn webhook_gets_defaults() {
       "failing_since": null,
       "format": "json",
       "headers": {},
+      "labels": [],
       "method": "POST",
       "path": null,
       "rate_limit_per_second": null,
@@ -68,6 +69,7 @@ async fn webhook_gets_defaults() {
       },
       "status": "active",
       "success": "2xx-3xx",
+      "success_when": null,
       "timeout_seconds": 15,
       "url": "https://example.com/hook"
     }

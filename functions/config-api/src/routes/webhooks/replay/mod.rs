@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use domain::{
-    condition::{Condition, subject::Subject},
+    condition::Condition,
     delivery::{Delivery, DeliveryTask, Status},
     id::{DeliveryId, WebhookId},
     webhook::Webhook,
@@ -214,14 +214,7 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
     let Dispatched { event, matches, .. } = dispatched;
     let settings = &webhook.settings;
     let meets = |conditions: &Condition| match event.parse() {
-        Ok(event) => {
-            let subject = Subject {
-                event: &event,
-                webhook: webhook.id,
-                webhook_name: Some(&settings.name),
-            };
-            webhooks::wants(conditions, &subject)
-        }
+        Ok(event) => webhooks::wants(conditions, &event, webhook.id, Some(&settings.name)),
         Err(error) => {
             tracing::error!(event = %event.id, %error, "event could not be read");
             false

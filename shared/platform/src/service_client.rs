@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    egress::{EgressError, EgressRequest, EgressResponse},
+    egress::{Egress, EgressError, EgressRequest, EgressResponse},
     oauth::{OAuthError, Tokens},
     table::TableError,
 };
@@ -86,13 +86,9 @@ pub async fn call_if(
     let timeout = call.timeout;
     let left = || timeout.saturating_sub(started.elapsed());
     let Authorization::OAuth2(settings) = &account.settings.authorization else {
-        let call = match account.settings.authorization.header() {
-            Some((name, value)) => with(call, name, value.expose_secret()),
-            None => call,
-        };
         ready(timeout).await?;
         return Ok(Authorized {
-            response: tokens.egress.call(call).await?,
+            response: call_once(tokens.egress, account, None, call).await?,
             token: None,
         });
     };
@@ -107,16 +103,11 @@ pub async fn call_if(
         if let Err(unsent) = ready(left()).await {
             return rejected.ok_or(unsent.into());
         }
-        let bearer = format!("Bearer {}", token.expose_secret());
-        let authorized = with(
-            EgressRequest {
-                timeout: left(),
-                ..call.clone()
-            },
-            &AUTHORIZATION,
-            &bearer,
-        );
-        let response = tokens.egress.call(authorized).await?;
+        let call = EgressRequest {
+            timeout: left(),
+            ..call.clone()
+        };
+        let response = call_once(tokens.egress, account, Some(&token), call).await?;
         if response.status != StatusCode::UNAUTHORIZED || rejected.is_some() {
             return Ok(Authorized {
                 response,
@@ -128,6 +119,29 @@ pub async fn call_if(
             token: Some(token),
         });
     }
+}
+
+/// Sends a request with the fixed header of `account`, or with `token`. Unlike [`call`], it fetches
+/// no other token if the service returns 401.
+///
+/// # Errors
+///
+/// If there is no response.
+pub async fn call_once(
+    egress: &Egress,
+    account: &Account,
+    token: Option<&SecretString>,
+    call: EgressRequest,
+) -> Result<EgressResponse, EgressError> {
+    let call = match (account.settings.authorization.header(), token) {
+        (Some((name, value)), _) => with(call, name, value.expose_secret()),
+        (None, Some(token)) => {
+            let bearer = format!("Bearer {}", token.expose_secret());
+            with(call, &AUTHORIZATION, &bearer)
+        }
+        (None, None) => call,
+    };
+    egress.call(call).await
 }
 
 fn with(mut call: EgressRequest, name: &HeaderName, value: &str) -> EgressRequest {

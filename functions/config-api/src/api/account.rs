@@ -17,6 +17,8 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Reason;
+
 #[derive(Debug, ToSchema)]
 pub struct AccountInput {
     /// Unique, case-insensitive.
@@ -61,8 +63,15 @@ pub enum AuthorizationInput {
         audience: Option<String>,
         /// Refresh token. Only with the grant type `refresh_token`.
         refresh_token: Option<String>,
+        /// User name at the authorization server. Only with the grant type `password`.
+        username: Option<String>,
+        /// The user's password. Only with the grant type `password`. Write-only.
+        password: Option<String>,
         /// Where the client's ID and secret go. Default: `header`.
         client_auth: Option<ClientAuth>,
+        /// The field of the token endpoint's response that is sent as the bearer token. Default:
+        /// `access_token`.
+        token_type: Option<TokenType>,
     },
 }
 
@@ -85,7 +94,17 @@ pub enum AuthorizationView {
         #[schema(required = false, value_type = Option<String>)]
         // Absent for other grants, null without a hint.
         refresh_token_hint: Option<Option<String>>,
+        /// User name at the authorization server. Only with the grant type `password`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        username: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(required = false, value_type = Option<String>)]
+        // Absent for other grants, null without a hint.
+        password_hint: Option<Option<String>>,
         client_auth: ClientAuth,
+        /// The field of the token endpoint's response that is sent as the bearer token.
+        token_type: TokenType,
     },
 }
 
@@ -94,6 +113,7 @@ pub enum AuthorizationView {
 pub enum GrantType {
     ClientCredentials,
     RefreshToken,
+    Password,
 }
 
 mirror! {
@@ -103,6 +123,56 @@ mirror! {
         Header,
         Body,
     }
+}
+
+mirror! {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    TokenType of oauth2::TokenType {
+        AccessToken,
+        IdToken,
+    }
+}
+
+#[derive(Debug, ToSchema)]
+pub struct AccountTestInput {
+    /// A service of the account to send a `GET` to. Required if the authorization is `header`.
+    pub service_id: Option<String>,
+    /// Appended to the service's `server_url`; `..` can't leave it. Only with `service_id`.
+    pub path: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountTested {
+    /// Whether the account got a token, if it needs one, and the service, if there is one, responded
+    /// with a status below 400.
+    pub ok: bool,
+    /// Status of the token endpoint's response; null if there is none.
+    pub status_code: Option<u16>,
+    /// Why there is no token: the token endpoint's own `error` and `error_description`, else what
+    /// went wrong. Null if there is one, or if the account needs none.
+    pub error: Option<String>,
+    /// The token endpoint's own `token_type`; null if it names none.
+    pub token_type: Option<String>,
+    /// The token's lifetime in seconds, as the token endpoint states it; null if it does not.
+    pub expires_in: Option<u32>,
+    /// Duration of the token request in milliseconds; 0 if there is none.
+    pub elapsed_ms: u64,
+    /// The request to the service. Absent if no service was given, or if there is no token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub service: Option<ServiceTested>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceTested {
+    /// Status of the service's response; null if there is none.
+    pub status: Option<u16>,
+    pub elapsed_ms: u64,
+    /// Why there is no response; otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<Reason>,
 }
 
 impl From<&account::Account> for Account {
@@ -144,11 +214,13 @@ impl From<&OAuth2> for AuthorizationView {
             scope,
             audience,
             client_auth,
+            token_type,
         } = oauth2;
-        let (grant_type, refresh_token_hint) = match grant {
-            Grant::ClientCredentials => (GrantType::ClientCredentials, None),
-            Grant::RefreshToken(token) => {
-                (GrantType::RefreshToken, Some(hint(token.expose_secret())))
+        let (grant_type, refresh_token, user) = match grant {
+            Grant::ClientCredentials => (GrantType::ClientCredentials, None, None),
+            Grant::RefreshToken(token) => (GrantType::RefreshToken, Some(token), None),
+            Grant::Password { username, password } => {
+                (GrantType::Password, None, Some((username, password)))
             }
         };
         Self::OAuth2 {
@@ -158,8 +230,11 @@ impl From<&OAuth2> for AuthorizationView {
             client_secret_hint: hint(client_secret.expose_secret()),
             scope: scope.clone(),
             audience: audience.clone(),
-            refresh_token_hint,
+            refresh_token_hint: refresh_token.map(|token| hint(token.expose_secret())),
+            username: user.map(|(username, _)| username.clone()),
+            password_hint: user.map(|(_, password)| hint(password.expose_secret())),
             client_auth: (*client_auth).into(),
+            token_type: (*token_type).into(),
         }
     }
 }

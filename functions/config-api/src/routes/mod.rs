@@ -63,6 +63,7 @@ pub fn all() -> Vec<Endpoint> {
         "/v1/calls/{id}" => GET calls::get;
         "/v1/accounts" => GET accounts::list, POST accounts::create;
         "/v1/accounts/{id}" => GET accounts::get, PATCH accounts::patch, DELETE accounts::delete;
+        "/v1/accounts/{id}/test" => POST accounts::test::test;
         "/v1/services" => GET services::list, POST services::create;
         "/v1/services/{id}" => GET services::get, PATCH services::patch, DELETE services::delete;
         "/v1/services/{id}/rotate-url" => POST services::rotate_url;

@@ -6,6 +6,7 @@
 //! never return secrets, and [`Authorization::secrets`] lists the ones to mask in text from third
 //! parties.
 
+mod grant;
 pub mod oauth2;
 pub mod oauth_tokens;
 pub mod token_response;
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use self::grant::Grant;
 pub use self::oauth2::OAuth2;
 use crate::{
     egress_policy::{self, AllowList},
@@ -131,7 +133,7 @@ impl Settings {
         if replaced("type") {
             base["authorization"] = Value::Null;
         } else if replaced("grant_type") {
-            base["authorization"]["refresh_token"] = Value::Null;
+            Grant::clear(&mut base["authorization"]);
         }
         base
     }

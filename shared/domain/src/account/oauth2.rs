@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
+pub use super::grant::Grant;
 use crate::{
     secrets::{mask::unmasked, origin::StoredSecret, put_secret, redact::Secrets},
     validation::{
@@ -33,22 +34,8 @@ pub struct OAuth2 {
     pub audience: Option<String>,
     /// Where the client ID and secret are sent.
     pub client_auth: ClientAuth,
-}
-
-/// How a client obtains a token.
-#[derive(Debug, Clone)]
-pub enum Grant {
-    /// With its own ID and secret (section 4.4).
-    ClientCredentials,
-    /// With a refresh token from a user's consent (section 6).
-    RefreshToken(SecretString),
-}
-
-/// The grant without its data.
-#[derive(Clone, Copy)]
-enum GrantType {
-    ClientCredentials,
-    RefreshToken,
+    /// The token that services get.
+    pub token_type: TokenType,
 }
 
 /// Where the client ID and secret are sent (section 2.3.1).
@@ -60,6 +47,15 @@ pub enum ClientAuth {
     Body,
 }
 
+/// The token that is sent to services as a bearer token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenType {
+    /// The access token (section 5.1).
+    AccessToken,
+    /// The ID token (OpenID Connect Core 1.0, section 3.1.3.3).
+    IdToken,
+}
+
 /// A token request: a `POST` of a form to the token URL. The response is JSON (section 5.1).
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
@@ -69,12 +65,12 @@ pub struct TokenRequest {
     pub form: SecretString,
 }
 
-const GRANT_TYPES: [(&str, GrantType); 2] = [
-    ("client_credentials", GrantType::ClientCredentials),
-    ("refresh_token", GrantType::RefreshToken),
-];
 const CLIENT_AUTHS: [(&str, ClientAuth); 2] =
     [("header", ClientAuth::Header), ("body", ClientAuth::Body)];
+const TOKEN_TYPES: [(&str, TokenType); 2] = [
+    (TokenType::AccessToken.field(), TokenType::AccessToken),
+    (TokenType::IdToken.field(), TokenType::IdToken),
+];
 
 impl OAuth2 {
     /// Reads the fields of a document. `check` validates whether requests to a URL are allowed.
@@ -83,7 +79,7 @@ impl OAuth2 {
         source: Source,
         check: impl Fn(&Url) -> Validated<()>,
     ) -> Option<Self> {
-        let grant_type = fields.required("grant_type", one_of(&GRANT_TYPES));
+        let grant = Grant::take(fields, source);
         let token_url = fields.required("token_url", |value| {
             let url = endpoint(value)?;
             check(&url).map(|()| url)
@@ -94,26 +90,8 @@ impl OAuth2 {
         let audience = fields.defaulted("audience", None, |value| text(1000)(value).map(Some));
         let client_auth =
             fields.defaulted("client_auth", ClientAuth::Header, one_of(&CLIENT_AUTHS));
-        let grant = match grant_type {
-            Some(GrantType::RefreshToken) => fields
-                .required("refresh_token", source.secret(secret))
-                .map(Grant::RefreshToken),
-            Some(GrantType::ClientCredentials) if fields.has("refresh_token") => {
-                fields.optional("refresh_token", |_| -> Validated<Grant> {
-                    Err(ValidationErrors::here(
-                        "is only allowed with the `grant_type` `refresh_token`",
-                    ))
-                })
-            }
-            Some(GrantType::ClientCredentials) => {
-                fields.defaulted("refresh_token", Grant::ClientCredentials, |_| {
-                    Ok(Grant::ClientCredentials)
-                })
-            }
-            None => fields
-                .optional("refresh_token", source.secret(secret))
-                .map(Grant::RefreshToken),
-        };
+        let token_type =
+            fields.defaulted("token_type", TokenType::AccessToken, one_of(&TOKEN_TYPES));
         Some(Self {
             grant: grant?,
             token_url: token_url?,
@@ -122,6 +100,7 @@ impl OAuth2 {
             scope: scope?,
             audience: audience?,
             client_auth: client_auth?,
+            token_type: token_type?,
         })
     }
 
@@ -138,10 +117,13 @@ impl OAuth2 {
         put_secret(&mut map, "client_secret", &self.client_secret);
         map.insert("scope".to_owned(), json!(self.scope));
         map.insert("audience".to_owned(), json!(self.audience));
-        if let Grant::RefreshToken(token) = &self.grant {
-            put_secret(&mut map, "refresh_token", token);
-        }
+        self.grant.put(&mut map);
         map.insert("client_auth".to_owned(), json!(client_auth));
+        // The default is omitted, because access tokens issued before the field existed have the
+        // fingerprint of a document without it.
+        if self.token_type != TokenType::AccessToken {
+            map.insert("token_type".to_owned(), json!(self.token_type.field()));
+        }
         map
     }
 
@@ -154,7 +136,7 @@ impl OAuth2 {
     /// scope and the client authentication may change without a new consent.
     pub fn consent(&self) -> String {
         let given = match &self.grant {
-            Grant::ClientCredentials => None,
+            Grant::ClientCredentials | Grant::Password { .. } => None,
             Grant::RefreshToken(token) => Some(token.expose_secret()),
         };
         digest(&json!([self.token_url, self.client_id, given]))
@@ -164,10 +146,7 @@ impl OAuth2 {
     /// replacement, if any.
     pub fn token_request(&self, replaced: Option<&SecretString>) -> TokenRequest {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", self.grant.name());
-        if let Grant::RefreshToken(token) = &self.grant {
-            form.append_pair("refresh_token", replaced.unwrap_or(token).expose_secret());
-        }
+        self.grant.append(&mut form, replaced);
         for (name, value) in [("scope", &self.scope), ("audience", &self.audience)] {
             form.extend_pairs(value.iter().map(|value| (name, value)));
         }
@@ -198,11 +177,9 @@ impl OAuth2 {
 
     /// Secrets of every request to the token endpoint.
     pub(super) fn stored_secrets(&self) -> Vec<StoredSecret> {
-        let granted = match &self.grant {
-            Grant::ClientCredentials => None,
-            Grant::RefreshToken(_) => Some("refresh_token"),
-        };
-        let secrets = ["client_secret"].into_iter().chain(granted);
+        let secrets = ["client_secret"]
+            .into_iter()
+            .chain(self.grant.secret_field());
         secrets
             .map(|field| StoredSecret::sent(["authorization", field]))
             .collect()
@@ -212,9 +189,7 @@ impl OAuth2 {
     pub(super) fn secrets(&self, found: &mut Secrets) {
         found.add(self.client_secret.expose_secret());
         found.add(&self.basic());
-        if let Grant::RefreshToken(token) = &self.grant {
-            found.add(token.expose_secret());
-        }
+        self.grant.secrets(found);
         found.add_url(self.token_url.as_str());
     }
 }
@@ -233,11 +208,12 @@ impl std::fmt::Debug for OAuth2 {
     }
 }
 
-impl Grant {
-    const fn name(&self) -> &'static str {
+impl TokenType {
+    /// The field of the token endpoint's response that contains the token.
+    pub const fn field(self) -> &'static str {
         match self {
-            Self::ClientCredentials => "client_credentials",
-            Self::RefreshToken(_) => "refresh_token",
+            Self::AccessToken => "access_token",
+            Self::IdToken => "id_token",
         }
     }
 }

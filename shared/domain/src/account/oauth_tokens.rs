@@ -84,13 +84,18 @@ impl IssuedTokens {
         if let Some(token) = self.token.as_ref().filter(is_usable) {
             return Step::Use(token.access.clone());
         }
-        if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
+        if let Some(lease) = self.current_lease(now) {
             return Step::Wait(lease.id.clone());
         }
         match &self.failure {
             Some(failure) if waited == Some(&*failure.lease) => Step::Fail(failure.reason.clone()),
             _ => Step::Fetch,
         }
+    }
+
+    /// The lease of the caller that is fetching a token at `now`, if there is one.
+    pub fn current_lease(&self, now: Timestamp) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| now < lease.until)
     }
 }
 
@@ -110,6 +115,22 @@ mod tests {
             good_until: at(good_until),
             lease: "previous".to_owned(),
         }
+    }
+
+    #[test]
+    fn lease_is_current_until_it_expires() {
+        let lease = Lease {
+            id: "l".to_owned(),
+            until: at(100),
+        };
+        let issued = IssuedTokens {
+            token: Some(token("new", 1_000)),
+            lease: Some(lease.clone()),
+            ..IssuedTokens::default()
+        };
+        assert_eq!(issued.current_lease(at(99)), Some(&lease));
+        assert_eq!(issued.current_lease(at(100)), None);
+        assert_eq!(IssuedTokens::default().current_lease(at(0)), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`address`] joins its path to the service's URL and guarantees that the result stays below that
 //! URL. [`Verification`] defines how inbound requests are verified.
 
+pub mod account_test;
 pub mod address;
 pub mod send;
 

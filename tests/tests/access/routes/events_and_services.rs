@@ -52,6 +52,13 @@ pub(super) fn routes(receiver: &Receiver) -> Vec<Route> {
             204,
         ),
         route(
+            "post /v1/accounts/{id}/test",
+            "services:send",
+            Account,
+            none.clone(),
+            200,
+        ),
+        route(
             "get /v1/services",
             "services:read",
             Nothing,

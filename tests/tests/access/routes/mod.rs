@@ -154,14 +154,16 @@ async fn subject(
             .await
             .field(201, "id"),
         Subject::Credential => api.credential(&["credentials:write"]).await.0,
-        Subject::Account => api
-            .call(
-                "POST",
-                "/v1/accounts",
-                account(&format!("account {number}")),
-            )
-            .await
-            .field(201, "id"),
+        Subject::Account => {
+            let authorization = json!({
+                "type": "oauth2", "grant_type": "client_credentials", "client_id": "client",
+                "client_secret": "secret", "token_url": receiver.url_of("token"),
+            });
+            let body = json!({"name": format!("account {number}"), "authorization": authorization});
+            api.call("POST", "/v1/accounts", body)
+                .await
+                .field(201, "id")
+        }
         Subject::Service => {
             let user = json!({"name": format!("user {number}")});
             let mut body = service(receiver, &format!("service {number}"));

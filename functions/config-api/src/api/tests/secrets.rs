@@ -212,6 +212,12 @@ fn account_shows_no_secret() {
         "audience": "https://api", "client_auth": "body",
     }));
     let short = oauth2(json!({"grant_type": "refresh_token", "refresh_token": "short-one"}));
+    let of_user = oauth2(json!({
+        "grant_type": "password", "username": "ana", "password": "password-0123456789",
+        "token_type": "id_token",
+    }));
+    let of_short_user =
+        oauth2(json!({"grant_type": "password", "username": "ana", "password": "short-one"}));
     for (authorization, expected) in [
         (json!({"type": "none"}), json!({"type": "none"})),
         (
@@ -224,6 +230,7 @@ fn account_shows_no_secret() {
                 "type": "oauth2", "grant_type": "client_credentials", "client_id": "tie:line",
                 "token_url": "https://id.example.com/token?key=•••", "client_secret_hint": "size",
                 "scope": null, "audience": null, "client_auth": "header",
+                "token_type": "access_token",
             }),
         ),
         (
@@ -232,7 +239,25 @@ fn account_shows_no_secret() {
                 "type": "oauth2", "grant_type": "refresh_token", "client_id": "tie:line",
                 "token_url": "https://id.example.com/token?key=•••", "client_secret_hint": "size",
                 "scope": "a b:c", "audience": "https://api", "refresh_token_hint": "6789",
-                "client_auth": "body",
+                "client_auth": "body", "token_type": "access_token",
+            }),
+        ),
+        (
+            of_user,
+            json!({
+                "type": "oauth2", "grant_type": "password", "client_id": "tie:line",
+                "token_url": "https://id.example.com/token?key=•••", "client_secret_hint": "size",
+                "scope": null, "audience": null, "username": "ana", "password_hint": "6789",
+                "client_auth": "header", "token_type": "id_token",
+            }),
+        ),
+        (
+            of_short_user,
+            json!({
+                "type": "oauth2", "grant_type": "password", "client_id": "tie:line",
+                "token_url": "https://id.example.com/token?key=•••", "client_secret_hint": "size",
+                "scope": null, "audience": null, "username": "ana", "password_hint": null,
+                "client_auth": "header", "token_type": "access_token",
             }),
         ),
         (
@@ -241,6 +266,7 @@ fn account_shows_no_secret() {
                 "type": "oauth2", "grant_type": "refresh_token", "client_id": "tie:line",
                 "token_url": "https://id.example.com/token?key=•••", "client_secret_hint": "size",
                 "scope": null, "audience": null, "refresh_token_hint": null, "client_auth": "header",
+                "token_type": "access_token",
             }),
         ),
     ] {

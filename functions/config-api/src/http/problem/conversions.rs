@@ -1,9 +1,12 @@
 //! Errors of the domain and the platform as problems.
 
 use domain::validation::ValidationErrors;
-use platform::table::WriteError;
+use platform::{
+    egress::{EgressError, Unreachable},
+    table::WriteError,
+};
 
-use super::Problem;
+use super::{Problem, Reason};
 
 impl From<ValidationErrors> for Problem {
     fn from(problems: ValidationErrors) -> Self {
@@ -42,6 +45,23 @@ impl From<WriteError> for Problem {
                 Self::conflict("The resource is being changed by another request. Try again.")
             }
             WriteError::Table(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<EgressError> for Reason {
+    fn from(error: EgressError) -> Self {
+        match error {
+            EgressError::Blocked(_) => Self::Blocked,
+            EgressError::Timeout | EgressError::Unreachable(Unreachable::ConnectTimeout) => {
+                Self::Timeout
+            }
+            EgressError::Unreachable(Unreachable::Refused | Unreachable::Connect) => {
+                Self::ConnectionRefused
+            }
+            EgressError::Unreachable(Unreachable::Dns) => Self::Dns,
+            EgressError::Unreachable(Unreachable::Tls(_)) => Self::Tls,
+            EgressError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Self::Closed,
         }
     }
 }

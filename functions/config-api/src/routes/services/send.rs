@@ -8,7 +8,7 @@ use std::{
 use axum::{Json, extract::State};
 use domain::{id::ServiceId, service::send};
 use platform::{
-    egress::{EgressError, EgressRequest, Unreachable},
+    egress::EgressRequest,
     oauth::Tokens,
     service_client::{self, Authorized, ConnectError},
 };
@@ -16,7 +16,7 @@ use platform::{
 use super::response::{MAX_BODY_BYTES, view};
 use crate::{
     App, api,
-    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, found, problem::Reason},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, found},
 };
 
 /// Sends a request to a service and returns the service's response.
@@ -81,26 +81,11 @@ fn complete(authorized: Authorized) -> Result<Authorized, ConnectError> {
 
 fn problem(error: ConnectError, timeout_message: &str) -> Problem {
     match error {
-        ConnectError::Egress(error) => Problem::gateway_timeout(timeout_message, reason(error)),
+        ConnectError::Egress(error) => Problem::gateway_timeout(timeout_message, error.into()),
         ConnectError::NoToken(why) => {
             Problem::bad_gateway(format!("The service's account got {why}."))
         }
         ConnectError::Table(error) => error.into(),
         ConnectError::NotAttempted(error) => error.into(),
-    }
-}
-
-fn reason(error: EgressError) -> Reason {
-    match error {
-        EgressError::Blocked(_) => Reason::Blocked,
-        EgressError::Timeout | EgressError::Unreachable(Unreachable::ConnectTimeout) => {
-            Reason::Timeout
-        }
-        EgressError::Unreachable(Unreachable::Refused | Unreachable::Connect) => {
-            Reason::ConnectionRefused
-        }
-        EgressError::Unreachable(Unreachable::Dns) => Reason::Dns,
-        EgressError::Unreachable(Unreachable::Tls(_)) => Reason::Tls,
-        EgressError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Reason::Closed,
     }
 }

@@ -1,3 +1,4 @@
+mod account_test;
 mod address;
 mod requests;
 mod settings;

@@ -1,3 +1,5 @@
+mod oauth2;
+
 use serde_json::json;
 
 use super::*;
@@ -40,6 +42,10 @@ fn settings_round_trip_without_showing_secrets() {
     filled["scope"] = Value::Null;
     filled["audience"] = Value::Null;
     filled["client_auth"] = json!("header");
+    let of_user = oauth2(&json!({
+        "grant_type": "password", "username": "ana@example.com", "password": "password-0123456789",
+        "scope": null, "audience": null, "client_auth": "header", "token_type": "id_token",
+    }));
     let header = json!({"type": "header", "name": "x-api-key", "value": "0123456789abcdef"});
     for (authorization, stored) in [
         (json!({"type": "none"}), json!({"type": "none"})),
@@ -47,7 +53,9 @@ fn settings_round_trip_without_showing_secrets() {
             json!({"type": "header", "name": "X-Api-Key", "value": "0123456789abcdef"}),
             header,
         ),
-        (oauth2(&json!({})), filled),
+        (oauth2(&json!({})), filled.clone()),
+        (oauth2(&json!({"token_type": "access_token"})), filled),
+        (of_user.clone(), of_user),
         (refreshing.clone(), refreshing),
     ] {
         let first = settings(&authorization).expect("valid");
@@ -94,8 +102,42 @@ fn all_invalid_fields_are_reported() {
             ],
         ),
         (
-            oauth2(&json!({"grant_type": "password"})),
-            vec!["/authorization/grant_type"],
+            oauth2(
+                &json!({"grant_type": "implicit", "username": "u", "password": "", "refresh_token": "r"}),
+            ),
+            vec!["/authorization/grant_type", "/authorization/password"],
+        ),
+        (
+            oauth2(&json!({"grant_type": "password", "refresh_token": "r"})),
+            vec![
+                "/authorization/refresh_token",
+                "/authorization/username",
+                "/authorization/password",
+            ],
+        ),
+        (
+            oauth2(
+                &json!({"grant_type": "password", "username": "", "password": "p".repeat(4097)}),
+            ),
+            vec!["/authorization/username", "/authorization/password"],
+        ),
+        (
+            oauth2(
+                &json!({"grant_type": "password", "username": "u".repeat(1001), "password": "a\nb"}),
+            ),
+            vec!["/authorization/username", "/authorization/password"],
+        ),
+        (
+            oauth2(&json!({"username": "u", "password": "p"})),
+            vec!["/authorization/username", "/authorization/password"],
+        ),
+        (
+            oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "r", "username": "u"})),
+            vec!["/authorization/username"],
+        ),
+        (
+            oauth2(&json!({"token_type": "Bearer"})),
+            vec!["/authorization/token_type"],
         ),
         (
             oauth2(&json!({"grant_type": "refresh_token"})),
@@ -141,20 +183,6 @@ fn all_invalid_fields_are_reported() {
 }
 
 #[test]
-fn token_url_may_use_allowed_targets() {
-    let document = json!({"name": "a", "authorization": oauth2(&json!({"token_url": "http://127.0.0.1:9001/token"}))});
-    assert!(Settings::parse(document.clone(), &AllowList::default()).is_err());
-    assert!(
-        Settings::parse(
-            document.clone(),
-            &"127.0.0.1:9001".parse().expect("allow-list")
-        )
-        .is_ok()
-    );
-    assert!(Settings::restore(document).is_ok());
-}
-
-#[test]
 fn patch_keeps_secrets_and_drops_fields_of_another_kind() {
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "r"}));
     let first = settings(&refreshing).expect("valid");
@@ -177,40 +205,34 @@ fn patch_keeps_secrets_and_drops_fields_of_another_kind() {
     );
     other["grant_type"] = json!("client_credentials");
     settings(&other).expect("valid");
-}
 
-#[test]
-fn token_requests_follow_the_rfc() {
-    let request = |change| match settings(&oauth2(&change)).expect("valid").authorization {
-        Authorization::OAuth2(oauth2) => oauth2.token_request(None),
-        other => panic!("{other:?}"),
-    };
-    let plain = request(json!({}));
-    let basic = plain.authorization.expect("basic authentication");
-    // base64 of tie%3Aline:a+secret%2Fof+size
+    let of_user = json!({"grant_type": "password", "username": "u", "password": "p", "token_type": "id_token"});
+    let first = settings(&oauth2(&of_user)).expect("valid");
+    let same = first.base(&json!({"authorization": {"grant_type": "password", "username": "v"}}));
+    assert_eq!(same, Value::Object(first.to_map()));
+    let mut other = first.base(&json!({"authorization": {"grant_type": "refresh_token"}}));
+    let kept = &other["authorization"];
     assert_eq!(
-        basic.expose_secret(),
-        "Basic dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU="
+        (&kept["username"], &kept["password"], &kept["token_type"]),
+        (&Value::Null, &Value::Null, &json!("id_token"))
     );
-    assert_eq!(plain.form.expose_secret(), "grant_type=client_credentials");
-    let full = request(json!({
-        "grant_type": "refresh_token", "refresh_token": "r&x", "scope": "a b", "audience": "https://api",
-        "client_auth": "body",
-    }));
-    assert!(full.authorization.is_none());
-    assert_eq!(
-        full.form.expose_secret(),
-        "grant_type=refresh_token&refresh_token=r%26x&scope=a+b&audience=https%3A%2F%2Fapi&client_id=tie%3Aline\
-         &client_secret=a+secret%2Fof+size"
-    );
+    other["authorization"]["grant_type"] = json!("refresh_token");
+    other["authorization"]["refresh_token"] = json!("r");
+    settings(&other["authorization"]).expect("valid");
 }
 
 #[test]
 fn echoed_secrets_are_masked() {
     let header = json!({"type": "header", "name": "authorization", "value": "Bearer abcdef"});
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "refresh-1"}));
+    let of_user = json!({"grant_type": "password", "username": "ana.b", "password": "password 1"});
     for (authorization, echo, masked) in [
         (json!({"type": "none"}), "plain", "plain"),
+        (
+            oauth2(&of_user),
+            "ana.b: password 1, username=ana.b&password=password+1",
+            "ana.b: •••, username=ana.b&password=•••",
+        ),
         (
             header,
             "you sent Bearer abcdef: abcdef is wrong",
@@ -260,10 +282,14 @@ fn blank_secrets_are_rejected_but_stored_ones_load() {
             vec!["/authorization/client_secret"],
         ),
         (
+            oauth2(&json!({"grant_type": "password", "username": "u", "password": "  "})),
+            vec!["/authorization/password"],
+        ),
+        (
             oauth2(&refreshing),
             vec![
-                "/authorization/client_secret",
                 "/authorization/refresh_token",
+                "/authorization/client_secret",
             ],
         ),
     ] {

@@ -4,28 +4,27 @@
 //! Returns a token that the service has not rejected. The caller that fetches has a lease on the
 //! account's row; the others poll that row until the fetch is done. A new refresh token is stored
 //! in the same write as the rest of its response, even if that is an error.
+//!
+//! [`Tokens::fetch`] fetches a token even if there is a usable one, for tests of an account, and
+//! stores it like any other.
+
+mod request;
 
 use std::time::{Duration, Instant};
 
-use domain::{
-    account::{
-        Account, OAuth2,
-        oauth_tokens::{Failure, IssuedToken, IssuedTokens, Lease, Step},
-        token_response::TokenResponse,
-    },
-    outgoing::HOPS_HEADER,
-    secrets::redact::Redactor,
+use domain::account::{
+    Account, OAuth2,
+    oauth_tokens::{Failure, IssuedTokens, Lease, Step},
+    token_response::Report,
 };
-use http::{
-    HeaderMap, HeaderValue, Method,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
-};
+use http::StatusCode;
 use jiff::SignedDuration;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use self::request::TokenError;
 use crate::{
     clock,
-    egress::{Egress, EgressError, EgressRequest},
+    egress::Egress,
     keyring::KeyringCache,
     random,
     table::{Table, TableError, Written, oauth_tokens::StoredTokens},
@@ -58,8 +57,19 @@ pub enum OAuthError {
     Timeout,
 }
 
-/// Maximum size of a token endpoint's response, in bytes.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// A completed token request.
+#[derive(Debug)]
+pub struct FetchedToken {
+    /// The token, or why there is none, without secrets.
+    pub token: Result<SecretString, String>,
+    /// Status of the token endpoint's response; none if there was no response.
+    pub status: Option<StatusCode>,
+    /// What the token endpoint reports.
+    pub report: Report,
+    /// Duration of the request.
+    pub elapsed: Duration,
+}
+
 /// Timeout of a token request.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Minimum time for a token request. Interrupting one could lose a single-use refresh token.
@@ -68,14 +78,6 @@ const MIN_FETCH_TIME: Duration = Duration::from_millis(500);
 const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(25);
 /// Poll interval of waiting callers: initial and maximum.
 const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-
-/// A request that returned no token.
-enum TokenError {
-    /// A definite error. Waiting callers need not retry.
-    NoToken(String),
-    /// This caller's time ran out.
-    Timeout,
-}
 
 impl Tokens<'_> {
     /// Returns a token for `account` other than `refused`, which its service rejected. Takes at
@@ -90,12 +92,7 @@ impl Tokens<'_> {
         let started = Instant::now();
         let (mut waited, mut look) = (None, POLL_INTERVAL.0);
         loop {
-            let left = timeout.saturating_sub(started.elapsed());
-            let read =
-                tokio::time::timeout(left, self.table.load_tokens(account, settings, self.keys))
-                    .await;
-            let seen = read.map_err(|_| OAuthError::Timeout)??;
-            let left = timeout.saturating_sub(started.elapsed());
+            let (seen, left) = self.load(account, settings, started, timeout).await?;
             match seen.issued.step(refused, waited.as_deref(), clock::now()) {
                 Step::Use(token) => return Ok(token),
                 Step::Fail(reason) => return Err(OAuthError::NoToken(reason)),
@@ -108,15 +105,64 @@ impl Tokens<'_> {
                     look = (look * 2).min(POLL_INTERVAL.1);
                 }
                 Step::Fetch => {
-                    if let Some(token) = self
+                    if let Some(fetched) = self
                         .fetch_and_store(account, settings, seen, left.min(FETCH_TIMEOUT))
                         .await?
                     {
-                        return Ok(token);
+                        return fetched.token.map_err(OAuthError::NoToken);
                     }
                 }
             }
         }
+    }
+
+    /// Fetches and stores a new token, even if the current one is usable. Waits for the end of a
+    /// fetch by another caller. Takes at most `timeout`, plus writes to the table.
+    ///
+    /// # Errors
+    ///
+    /// If no request was made: the table failed, or the timeout passed.
+    pub async fn fetch(
+        &self,
+        account: &Account,
+        settings: &OAuth2,
+        timeout: Duration,
+    ) -> Result<FetchedToken, OAuthError> {
+        let started = Instant::now();
+        let mut look = POLL_INTERVAL.0;
+        loop {
+            let (seen, left) = self.load(account, settings, started, timeout).await?;
+            if left < MIN_FETCH_TIME {
+                return Err(OAuthError::Timeout);
+            }
+            if seen.issued.current_lease(clock::now()).is_some() {
+                tokio::time::sleep(look.min(left)).await;
+                look = (look * 2).min(POLL_INTERVAL.1);
+                continue;
+            }
+            let fetched = self
+                .fetch_and_store(account, settings, seen, left.min(FETCH_TIMEOUT))
+                .await?;
+            if let Some(fetched) = fetched {
+                return Ok(fetched);
+            }
+        }
+    }
+
+    /// Loads the tokens of `account`. Returns them and what is left of `timeout`.
+    async fn load(
+        &self,
+        account: &Account,
+        settings: &OAuth2,
+        started: Instant,
+        timeout: Duration,
+    ) -> Result<(StoredTokens, Duration), OAuthError> {
+        let left = || timeout.saturating_sub(started.elapsed());
+        let read = self.table.load_tokens(account, settings, self.keys);
+        let seen = tokio::time::timeout(left(), read)
+            .await
+            .map_err(|_| OAuthError::Timeout)??;
+        Ok((seen, left()))
     }
 
     /// Acquires the lease, requests a token and stores the result. None if another caller acquired
@@ -127,7 +173,7 @@ impl Tokens<'_> {
         settings: &OAuth2,
         mut seen: StoredTokens,
         time: Duration,
-    ) -> Result<Option<SecretString>, OAuthError> {
+    ) -> Result<Option<FetchedToken>, OAuthError> {
         let now = clock::now();
         let until = SignedDuration::try_from(time)
             .ok()
@@ -155,12 +201,14 @@ impl Tokens<'_> {
                 return Ok(None);
             }
         }
-        let (token, replaced) = self
-            .fetch(account, settings, &lease, previous.refresh.as_ref(), time)
+        let started = Instant::now();
+        let fetched = self
+            .request(account, settings, &lease, previous.refresh.as_ref(), time)
             .await;
+        let elapsed = started.elapsed();
         // A server that keeps the refresh token need not send it again (RFC 6749, section 6).
-        let refresh = replaced.or(previous.refresh);
-        let (issued, result) = match token {
+        let refresh = fetched.refresh.or(previous.refresh);
+        let (issued, token) = match fetched.token {
             Ok(token) => {
                 let access = token.access.clone();
                 (
@@ -170,7 +218,7 @@ impl Tokens<'_> {
                         lease: None,
                         failure: None,
                     },
-                    Ok(Some(access)),
+                    Ok(access),
                 )
             }
             Err(TokenError::NoToken(reason)) => {
@@ -185,7 +233,7 @@ impl Tokens<'_> {
                         lease: None,
                         failure,
                     },
-                    Err(OAuthError::NoToken(reason)),
+                    Err(reason),
                 )
             }
             Err(TokenError::Timeout) => {
@@ -196,7 +244,7 @@ impl Tokens<'_> {
                     lease: None,
                     failure: None,
                 };
-                (issued, Err(OAuthError::NoToken(reason)))
+                (issued, Err(reason))
             }
         };
         // The token is usable even if the write fails. The write is retried once, because it may
@@ -216,81 +264,11 @@ impl Tokens<'_> {
                 tracing::error!(account = %account.id, %error, "failed to store token");
             }
         }
-        result
+        Ok(Some(FetchedToken {
+            token,
+            status: fetched.status,
+            report: fetched.report,
+            elapsed,
+        }))
     }
-
-    /// Sends one request to the token endpoint. Returns the access token or the error, and the new
-    /// refresh token, if any.
-    async fn fetch(
-        &self,
-        account: &Account,
-        settings: &OAuth2,
-        lease: &Lease,
-        refresh: Option<&SecretString>,
-        timeout: Duration,
-    ) -> (Result<IssuedToken, TokenError>, Option<SecretString>) {
-        let request = settings.token_request(refresh);
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(HOPS_HEADER, u16::from(self.hops.saturating_add(1)).into());
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
-        if let Some(authorization) = &request.authorization {
-            let Ok(mut value) = HeaderValue::try_from(authorization.expose_secret()) else {
-                return (
-                    Err(refused("the client ID or secret can't be sent in a header")),
-                    None,
-                );
-            };
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        let call = EgressRequest {
-            method: Method::POST,
-            url: settings.token_url.clone(),
-            headers,
-            body: Some(request.form.expose_secret().as_bytes().to_vec()),
-            timeout,
-            limit: MAX_RESPONSE_BYTES,
-        };
-        let now = clock::now();
-        let response = match self.egress.call(call).await {
-            Ok(response) => response,
-            Err(error) => return (Err(error.into()), None),
-        };
-        let mut secrets = account.settings.authorization.secrets();
-        if let Some(token) = &refresh {
-            secrets.add(token.expose_secret());
-        }
-        let TokenResponse { token, refresh } = TokenResponse::read(
-            response.status,
-            &response.body,
-            &Redactor::new(secrets),
-            &lease.id,
-            now,
-        );
-        let token = token.map_err(|reason| match response.incomplete {
-            Some(error) if response.status.is_success() => error.into(),
-            _ => TokenError::NoToken(reason),
-        });
-        (token, refresh)
-    }
-}
-
-impl From<EgressError> for TokenError {
-    fn from(error: EgressError) -> Self {
-        match error {
-            EgressError::Timeout => Self::Timeout,
-            EgressError::Blocked(why) => refused(format!("the token endpoint is blocked: {why}")),
-            EgressError::Unreachable(why) => {
-                refused(format!("the token endpoint is unreachable: {why}"))
-            }
-        }
-    }
-}
-
-fn refused(why: impl Into<String>) -> TokenError {
-    TokenError::NoToken(why.into())
 }

@@ -1,4 +1,6 @@
-//! Accounts of connected services: create, read, update, delete.
+//! Accounts of connected services: create, read, update, delete, test.
+
+pub mod test;
 
 use std::sync::Arc;
 

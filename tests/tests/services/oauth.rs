@@ -29,9 +29,9 @@ use tests::{
 
 /// A process that makes calls. Processes share only the table.
 pub(crate) struct Process {
-    table: Table,
-    keys: KeyringCache,
-    egress: Egress,
+    pub(crate) table: Table,
+    pub(crate) keys: KeyringCache,
+    pub(crate) egress: Egress,
 }
 
 /// The system with the service, its authorization server, and its account.

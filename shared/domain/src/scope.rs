@@ -65,8 +65,8 @@ scopes! {
     /// Create, change and delete connected services and their accounts. Indirectly grants access to
     /// everything sent to a service, by pointing it to another address.
     ServicesWrite "services:write",
-    /// Send requests to connected services and read their responses. Grants everything that the
-    /// service's account can do and see.
+    /// Test accounts, send requests to connected services and read their responses. Grants everything
+    /// that the service's account can do and see.
     ServicesSend "services:send",
     /// Read webhooks, without their secrets.
     WebhooksRead "webhooks:read",

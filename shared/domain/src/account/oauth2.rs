@@ -52,7 +52,7 @@ pub enum ClientAuth {
 pub enum TokenType {
     /// The access token (section 5.1).
     AccessToken,
-    /// The ID token (OpenID Connect Core 1.0, section 3.1.3.3).
+    /// The ID token (`OpenID` Connect Core 1.0, section 3.1.3.3).
     IdToken,
 }
 

@@ -160,9 +160,8 @@ async fn subject(
                 "client_secret": "secret", "token_url": receiver.url_of("token"),
             });
             let body = json!({"name": format!("account {number}"), "authorization": authorization});
-            api.call("POST", "/v1/accounts", body)
-                .await
-                .field(201, "id")
+            let created = api.call("POST", "/v1/accounts", body).await;
+            created.field(201, "id")
         }
         Subject::Service => {
             let user = json!({"name": format!("user {number}")});

@@ -8,8 +8,8 @@ use crate::oauth::token;
 
 #[tokio::test]
 async fn password_grant_sends_the_user_and_the_id_token() {
-    let issued = json!({"access_token": "not this", "id_token": "i.d.t", "expires_in": 3600});
-    let issuer = Receiver::replying([Reply::status(200).body(issued.to_string())]);
+    let tokens = json!({"access_token": "not this", "id_token": "i.d.t", "expires_in": 3600});
+    let issuer = Receiver::replying([Reply::status(200).body(tokens.to_string())]);
     let of_user = json!({
         "grant_type": "password", "username": "ana", "password": "password-0123456789",
         "token_type": "id_token",

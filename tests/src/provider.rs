@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     client::Response,
     stack::{Stack, text, unique},
-    webhook::WebhookBuilder,
+    webhook::{WebhookBuilder, without_warnings},
 };
 
 /// Builder of a provider.
@@ -67,7 +67,7 @@ impl ProviderBuilder {
     /// Creates the provider.
     pub async fn create(self) -> Provider {
         let stack = self.stack.clone();
-        let document = self.try_create().await.expect(201);
+        let document = without_warnings(self.try_create().await.expect(201));
         Provider {
             stack,
             id: text(&document, "id"),

@@ -94,7 +94,7 @@ impl WebhookBuilder {
     pub async fn create(self) -> Webhook {
         let given = self.document["secret"].as_str().map(str::to_owned);
         let stack = self.stack.clone();
-        let document = self.try_create().await.expect(201);
+        let document = without_warnings(self.try_create().await.expect(201));
         let secret = given.unwrap_or_else(|| text(&document, "secret"));
         Webhook {
             stack,
@@ -103,6 +103,15 @@ impl WebhookBuilder {
             document,
         }
     }
+}
+
+/// The resource as `GET` returns it: only responses to changes have warnings.
+pub(crate) fn without_warnings(mut document: Value) -> Value {
+    let warnings = document
+        .as_object_mut()
+        .and_then(|fields| fields.remove("warnings"));
+    assert!(warnings.is_some_and(|warnings| warnings.is_array()));
+    document
 }
 
 impl Webhook {
@@ -116,9 +125,9 @@ impl Webhook {
         self.stack.get_path(&self.path("")).await.expect(200)
     }
 
-    /// Patches the webhook.
+    /// Patches the webhook. Returns it without warnings.
     pub async fn patch(&self, patch: Value) -> Value {
-        self.stack.patch(&self.path(""), patch).await.expect(200)
+        without_warnings(self.stack.patch(&self.path(""), patch).await.expect(200))
     }
 
     /// Deletes the webhook.

@@ -10,6 +10,7 @@ pub mod callback;
 pub mod campaign;
 pub mod condition;
 pub mod credential;
+mod cursor;
 pub mod delivery;
 pub mod egress_policy;
 pub mod email;

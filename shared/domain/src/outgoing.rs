@@ -105,7 +105,11 @@ pub(crate) fn headers(
     check: impl Fn(&HeaderName) -> Validated<()>,
 ) -> Validated<Vec<(HeaderName, HeaderTemplate)>> {
     let pairs = entries(MAX_HEADERS, |name, value| {
-        let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
+        let text = unmasked(string(value)?)?;
+        let template = match source {
+            Source::Client => HeaderTemplate::parse(&text)?,
+            Source::Table => HeaderTemplate::restore(&text)?,
+        };
         let name = header::check_name(name)?;
         check(&name)?;
         if is_secret_header(name.as_str()) {

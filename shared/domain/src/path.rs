@@ -1,93 +1,124 @@
-//! Paths into JSON data, for tags and conditions: `last_reply.author`, `items.0.id` or
-//! `items[0].id`.
-
-use std::borrow::Cow;
+//! Paths into JSON data, for tags and conditions: `last_reply.author`, `items.0.id`,
+//! `items[0].id` or `body."data[email]"`.
 
 use serde_json::Value;
 
-use crate::validation::ClientError;
+use crate::{
+    cursor::{BareQuotes, Cursor, Syntax},
+    validation::ClientError,
+};
 
-/// A path of one or more segments separated by dots. Segments consist of letters, digits, `_` and
-/// `-`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Path(String);
+/// Maximum length of a path, in bytes.
+const MAX: usize = 200;
+
+/// A path of one or more steps separated by dots. A step consists of letters, digits, `_` and `-`,
+/// or is quoted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    /// Steps are quoted only if necessary.
+    text: String,
+    steps: Vec<String>,
+}
 
 /// Not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a valid field path: use letters, digits, `_` and `-`, with dots between segments"
+    "`{0}` is not a valid field path: use letters, digits, `_` and `-`, with dots between segments. \
+     Quote a segment with other characters, such as `\"First Name\"`."
 )]
 pub struct ParsePathError(pub String);
 
 impl ClientError for ParsePathError {}
 
 impl Path {
-    /// Parses a path. `items[0]` is an alias of `items.0`.
+    /// Parses a path. `items[0]` is an alias of `items.0`. A step in `"` or `'` may contain any
+    /// character, with the escape sequences of JSON.
     ///
     /// # Errors
-    /// Fails for an empty segment or a character that is not allowed.
+    /// Fails for an empty step that is not quoted, and for a character that is not allowed.
     pub fn parse(text: &str) -> Result<Self, ParsePathError> {
-        let text = &*dotted(text);
-        let valid = text.split('.').all(|segment| {
-            !segment.is_empty()
-                && segment
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-        });
-        if valid && text.len() <= 200 {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParsePathError(text.chars().take(200).collect()))
+        let mut cursor = Cursor::new(text, Syntax::Plain);
+        Self::read(&mut cursor)
+            .filter(|_| cursor.position() == text.len())
+            .ok_or_else(|| ParsePathError(text.chars().take(MAX).collect()))
+    }
+
+    /// Reads the path at the cursor, as far as it goes. `None` if there is none.
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let (mut text, mut steps) = (String::new(), Vec::new());
+        loop {
+            let step = match cursor.quoted(BareQuotes::Excluded) {
+                Some(quoted) => quoted.ok()?,
+                None => Some(cursor.word(is_plain)).filter(|step| !step.is_empty())?,
+            };
+            push(&mut text, &mut steps, step);
+            while cursor.eat('[') {
+                let index = cursor.word(|c| c.is_ascii_digit());
+                if index.is_empty() || !cursor.eat(']') {
+                    return None;
+                }
+                push(&mut text, &mut steps, index);
+            }
+            if text.len() > MAX {
+                return None;
+            }
+            if !cursor.eat('.') {
+                return Some(Self { text, steps });
+            }
         }
     }
 
-    /// The path as parsed.
+    /// The path in its shortest spelling.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Its steps, without quotes; at least one.
+    pub(crate) fn steps(&self) -> &[String] {
+        &self.steps
     }
 
     /// The value at this path. A number is an index into an array.
     pub fn find<'a>(&self, data: &'a Value) -> Option<&'a Value> {
-        find(&self.0, data)
+        find(&self.steps, data)
     }
 
     /// The value in an event's `data`. If there is none and the path starts with `data.`, the value
     /// at the rest of the path, because `data` is the field's name in the envelope.
     pub fn find_in_event<'a>(&self, data: &'a Value) -> Option<&'a Value> {
-        self.find(data)
-            .or_else(|| find(self.0.strip_prefix("data.")?, data))
-    }
-}
-
-fn find<'a>(path: &str, data: &'a Value) -> Option<&'a Value> {
-    path.split('.')
-        .try_fold(data, |value, segment| match value {
-            Value::Object(map) => map.get(segment),
-            Value::Array(items) => segment
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| items.get(index)),
+        self.find(data).or_else(|| match &*self.steps {
+            [first, rest @ ..] if first == "data" && !rest.is_empty() => find(rest, data),
             _ => None,
         })
+    }
 }
 
-/// Replaces each `[<digits>]` after a segment with a segment of its own.
-fn dotted(text: &str) -> Cow<'_, str> {
-    let Some((first, rest)) = text.split_once('[').filter(|(first, _)| !first.is_empty()) else {
-        return text.into();
-    };
-    let mut dotted = first.to_owned();
-    for part in rest.split('[') {
-        let Some((index, after)) = part.split_once(']') else {
-            return text.into();
-        };
-        let is_index = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_index || !(after.is_empty() || after.starts_with('.')) {
-            return text.into();
-        }
-        dotted.extend([".", index, after]);
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+fn push(text: &mut String, steps: &mut Vec<String>, step: String) {
+    if !steps.is_empty() {
+        text.push('.');
     }
-    dotted.into()
+    if !step.is_empty() && step.chars().all(is_plain) {
+        text.push_str(&step);
+    } else {
+        text.push_str(&Value::from(&*step).to_string());
+    }
+    steps.push(step);
+}
+
+fn find<'a>(steps: &[String], data: &'a Value) -> Option<&'a Value> {
+    let index = |step: &str| {
+        step.starts_with(|c: char| c.is_ascii_digit())
+            .then(|| step.parse::<usize>().ok())?
+    };
+    steps.iter().try_fold(data, |value, step| match value {
+        Value::Object(map) => map.get(step),
+        Value::Array(items) => items.get(index(step)?),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -110,6 +141,7 @@ mod tests {
             ("a[0", None),
             ("a]0[", None),
             ("a[-1]", None),
+            ("\"a b\"[0]", Some("\"a b\".0")),
         ] {
             assert_eq!(
                 Path::parse(text).ok().as_ref().map(Path::as_str),
@@ -117,6 +149,46 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn quoted_steps_may_contain_any_character() {
+        let data = json!({
+            "First Name": "Zoë", "body": {"data[email]": 1, "a.b": {"\"}\\": 2}, "": 3, "é\n": 4},
+            "plain": {"x": [5]}, "data": {"a b": 6},
+        });
+        for (text, shown, value) in [
+            (r#""First Name""#, r#""First Name""#, json!("Zoë")),
+            ("'First Name'", r#""First Name""#, json!("Zoë")),
+            (r#"body."data[email]""#, r#"body."data[email]""#, json!(1)),
+            (r#""body".'a.b'."\"}\\""#, r#"body."a.b"."\"}\\""#, json!(2)),
+            (r#"body."""#, r#"body."""#, json!(3)),
+            (r#"body."\u00e9\n""#, r#"body."é\n""#, json!(4)),
+            (r#""plain"."x"[0]"#, "plain.x.0", json!(5)),
+            (r#"data."a b""#, r#"data."a b""#, json!(6)),
+        ] {
+            let path = Path::parse(text).expect(text);
+            assert_eq!(path.as_str(), shown);
+            assert_eq!(path.find_in_event(&data), Some(&value), "{text}");
+        }
+        let lists = json!([1, 2]);
+        assert_eq!(Path::parse(r#""+1""#).expect("path").find(&lists), None);
+        for text in [
+            r#""a"#,
+            r#""a"b"#,
+            r#"a"b""#,
+            r#""a" .b"#,
+            "'a\"",
+            "",
+            ".",
+            "a.",
+            "a b",
+            "é",
+        ] {
+            assert!(Path::parse(text).is_err(), "{text}");
+        }
+        let long = |length| Path::parse(&format!("'{}'", " ".repeat(length))).is_ok();
+        assert_eq!([long(198), long(199)], [true, false]);
     }
 
     #[test]
@@ -134,10 +206,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parse_accepts_any_input(text in "[a-z0-9.\\[\\]{}-]{0,20}") {
+        fn parse_accepts_any_input(text in prop_oneof!["[a-z0-9.\\[\\]{}-]{0,20}", "(\"[a\\\\n\"\\[ é]{0,5}\"\\.?){1,3}", any::<String>()]) {
             if let Ok(path) = Path::parse(&text) {
                 prop_assert_eq!(Path::parse(path.as_str()), Ok(path.clone()));
-                prop_assert!(!path.as_str().contains(['[', ']']));
             }
         }
     }

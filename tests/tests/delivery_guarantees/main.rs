@@ -14,6 +14,7 @@ mod outage;
 mod rate_limit;
 mod success;
 mod sweeper;
+mod templates;
 mod unreadable;
 
 use domain::id::WebhookId;

@@ -27,7 +27,7 @@ pub struct Attempt {
     pub request: Requested,
     /// Response body, at most 16 KiB; null without a response.
     pub response_body: Option<String>,
-    /// Tags that had no value in this event.
+    /// Tags that had no value in this event, or one that a filter can't take.
     pub missing_tags: Vec<String>,
 }
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Channel, Condition, Format, MessageOrCallStatus, Method, headers};
+use super::{Channel, Condition, Format, MessageOrCallStatus, Method, Warning, headers, warnings};
 
 mirror! {
     /// Whether a provider can be used.
@@ -92,6 +92,11 @@ pub struct Provider {
     pub created_at: String,
     #[schema(format = DateTime)]
     pub updated_at: String,
+    /// Text in the templates that looks like a tag but is sent as it is. Only in responses to
+    /// requests that create or update a provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warnings: Option<Vec<Warning>>,
 }
 
 /// How requests authenticate. Default: `signed`.
@@ -258,6 +263,16 @@ impl Provider {
             status: settings.status().into(),
             created_at: show_millis(provider.created_at),
             updated_at: show_millis(provider.updated_at),
+            warnings: None,
+        }
+    }
+
+    /// Adds the warnings about its templates.
+    #[must_use]
+    pub fn with_warnings(self, settings: &provider::Settings) -> Self {
+        Self {
+            warnings: Some(warnings(settings.warnings())),
+            ..self
         }
     }
 }

@@ -19,6 +19,31 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// Text in a template that looks like a tag but is sent as it is.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Warning {
+    /// JSON pointer (RFC 6901) to the template.
+    pub pointer: String,
+    /// The text, and what to write instead.
+    pub detail: String,
+}
+
+impl From<validation::FieldError> for Warning {
+    fn from(warning: validation::FieldError) -> Self {
+        let validation::FieldError {
+            pointer,
+            header: _,
+            detail,
+        } = warning;
+        Self { pointer, detail }
+    }
+}
+
+/// The warnings of a response.
+pub fn warnings(warnings: Vec<validation::FieldError>) -> Vec<Warning> {
+    warnings.into_iter().map(Warning::from).collect()
+}
+
 impl From<validation::FieldError> for FieldError {
     fn from(error: validation::FieldError) -> Self {
         let validation::FieldError {

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Condition, Format, Method, RetryPolicy, headers};
+use super::{Condition, Format, Method, RetryPolicy, Warning, headers, warnings};
 
 /// Event types that a webhook subscribes to: one (`message`), all with a prefix (`insight.*`), or
 /// all (`*`).
@@ -77,7 +77,7 @@ pub struct WebhookInput {
     pub method: Option<Method>,
     #[schema(default = "json")]
     pub format: Option<Format>,
-    /// Template with tags. Default: the standard envelope of type, timestamp and data.
+    /// Template with tags and filters. Default: the standard envelope of type, timestamp and data.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
     /// Extra headers. Values may contain tags. At most 20.
@@ -152,6 +152,11 @@ pub struct Webhook {
     pub created_at: String,
     #[schema(format = DateTime)]
     pub updated_at: String,
+    /// Text in the templates that looks like a tag but is sent as it is. Only in responses to
+    /// requests that create or update a webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warnings: Option<Vec<Warning>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -279,6 +284,7 @@ impl From<&webhook::Webhook> for Webhook {
             failing_since: health.map(|health| show_millis(health.failing_since)),
             created_at: show_millis(state.created_at),
             updated_at: show_millis(state.updated_at),
+            warnings: None,
         }
     }
 }
@@ -289,6 +295,15 @@ impl Webhook {
     pub fn with_secret(self, secret: Option<&SigningSecret>) -> Self {
         Self {
             secret: secret.map(|secret| secret.expose().to_owned()),
+            ..self
+        }
+    }
+
+    /// Adds the warnings about its templates.
+    #[must_use]
+    pub fn with_warnings(self, settings: &webhook::Settings) -> Self {
+        Self {
+            warnings: Some(warnings(settings.warnings())),
             ..self
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Comparison;
+use super::{Comparison, Warning};
 
 #[derive(Debug, ToSchema)]
 pub struct TestInput {
@@ -50,8 +50,11 @@ pub struct Rendered {
     /// Whether the webhook would receive this event.
     pub matched: bool,
     pub conditions: Vec<Comparison>,
-    /// Tags that had no value in this event, even if no request can be made.
+    /// Tags that had no value in this event, or one that a filter can't take, even if no request
+    /// can be made.
     pub missing_tags: Vec<String>,
+    /// Text in the templates that looks like a tag but is sent as it is.
+    pub warnings: Vec<Warning>,
 }
 
 /// A request in a preview: without secrets, and without headers that are only added when sending.

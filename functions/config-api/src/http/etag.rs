@@ -34,6 +34,15 @@ impl<T> Tagged<T> {
         Self { etag, body }
     }
 
+    /// Changes the representation of the resource.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(T) -> T) -> Self {
+        Self {
+            body: change(self.body),
+            ..self
+        }
+    }
+
     /// A resource without a version: its `ETag` is a hash of its representation.
     pub fn hashed(body: T) -> Self
     where

@@ -104,15 +104,21 @@ const ENVELOPE: [(&str, Fact); 3] = [
     ("timestamp", Fact::EventTimestamp),
 ];
 
+/// The metadata field that the path names, if any.
+fn fact(path: &Path) -> Option<Fact> {
+    let found = FACTS.iter().find(|(name, _)| *name == path.as_str());
+    found.map(|(_, fact)| *fact)
+}
+
 impl Field {
     /// Parses the field of a new condition.
     pub(super) fn parse(text: &str) -> Validated<Self> {
-        let field = Self::restore(text)?;
-        match text.split_once('.') {
-            Some(("secret", _)) => Err(ValidationErrors::here(
+        let path = Path::parse(text)?;
+        match path.steps() {
+            [root, _, ..] if root == "secret" => Err(ValidationErrors::here(
                 "can't be a secret: conditions use the event's data",
             )),
-            Some((root @ ("event" | "webhook"), _)) if matches!(field, Self::Data(_)) => {
+            [root, _, ..] if (root == "event" || root == "webhook") && fact(&path).is_none() => {
                 let known: Vec<String> = (FACTS.iter().map(|(name, _)| *name))
                     .filter(|name| name.starts_with(root))
                     .map(|name| format!("`{name}`"))
@@ -122,21 +128,21 @@ impl Field {
                     known.join(", ")
                 )))
             }
-            _ => Ok(field),
+            _ => Ok(Self::of(path)),
         }
     }
 
     /// Loads the field of a stored condition. Old ones may use `event.x` or `secret.x` for fields
     /// of the data.
     pub(super) fn restore(text: &str) -> Validated<Self> {
-        let fact = FACTS.iter().find(|(name, _)| *name == text);
-        fact.map_or_else(
-            || Ok(Self::Data(Path::parse(text)?)),
-            |(_, fact)| Ok(Self::Fact(*fact)),
-        )
+        Ok(Self::of(Path::parse(text)?))
     }
 
-    /// The field as the client wrote it.
+    fn of(path: Path) -> Self {
+        fact(&path).map_or(Self::Data(path), Self::Fact)
+    }
+
+    /// The field's path in its shortest spelling.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Data(path) => path.as_str(),

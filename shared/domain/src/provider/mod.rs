@@ -28,6 +28,7 @@ use crate::{
     id::ProviderId,
     message::{Channel, Content},
     secrets::{mask, origin::SecretOrigins, redact::Secrets},
+    template::filtered_secrets,
     validation::{Validated, ValidationErrors},
 };
 
@@ -99,6 +100,10 @@ impl Provider {
             .into_iter()
             .flatten()
             .for_each(|key| found.add(key.expose_secret()));
+        let keys = request::secrets(&self.settings);
+        for text in filtered_secrets(self.settings.tags(), &keys) {
+            found.add(&text);
+        }
         if let Some(value) = auth.header_value(api_key.as_ref(), secret_key.as_ref()) {
             found.add_header(value.expose_secret());
         }

@@ -13,7 +13,7 @@ use crate::{
     message::{Channel, Content, Message},
     outgoing::{HOPS_HEADER, Request},
     signature::{self, SigningSecret},
-    template::{Audience, Missing, RenderError, TagValues},
+    template::{Audience, Budget, Missing, RenderError, TagValues},
     webhook::request::sensitive,
 };
 
@@ -121,7 +121,8 @@ pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str
     missing
 }
 
-fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
+/// The keys, as values of tags.
+pub(super) fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
     let keys = [
         ("api_key", &settings.api_key),
         ("secret_key", &settings.secret_key),
@@ -137,6 +138,7 @@ fn tag_values<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>)
         secrets,
         secret_tags: &["provider.callback_url"],
         data: &Value::Null,
+        budget: Budget::default(),
     }
 }
 

@@ -15,10 +15,11 @@ use crate::{
     outgoing,
     secrets::{mask::unmasked, put_secret},
     signature::{self, SigningSecret},
-    template::UrlTemplate,
+    tag::Tag,
+    template::{UrlTemplate, warnings},
     validation::{
-        FieldReader, Source, Validated, ValidationErrors, boolean, name, one_of, secret, string,
-        text,
+        FieldError, FieldReader, Source, Validated, ValidationErrors, boolean, name, one_of,
+        secret, string, text,
     },
 };
 
@@ -90,7 +91,11 @@ impl Settings {
         let provider_id = fields.required("provider_id", text(100));
         let channel = fields.required("channel", one_of(&Channel::ALL));
         let send_url = fields.required("send_url", |value| {
-            let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
+            let text = unmasked(string(value)?)?;
+            let template = match source {
+                Source::Client => UrlTemplate::parse(&text)?,
+                Source::Table => UrlTemplate::restore(&text)?,
+            };
             input.map_or(Ok(()), |allow| {
                 egress_policy::check_url(template.origin_url(), allow)
             })?;
@@ -106,8 +111,9 @@ impl Settings {
         let tags = || {
             send_url
                 .iter()
-                .flat_map(UrlTemplate::tags)
+                .flat_map(UrlTemplate::parsed_tags)
                 .chain(request.iter().flatten().flat_map(RequestTemplate::tags))
+                .map(|tag| tag.path.as_str())
         };
         if let Some(id) = &provider_id
             && tags().any(|tag| tag == "provider.provider_id")
@@ -223,13 +229,21 @@ impl Settings {
     }
 
     fn has_tag(&self, wanted: &str) -> bool {
-        self.tags().any(|tag| tag == wanted)
+        self.tags().any(|tag| tag.path.as_str() == wanted)
     }
 
-    /// Names of all tags of a request.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+    /// Text in the templates that was probably meant to be a tag, each with its field.
+    pub fn warnings(&self) -> Vec<FieldError> {
+        let request = self.request.iter().flat_map(RequestTemplate::warnings);
+        warnings::of(self.send_url.lookalikes(), &["send_url"])
+            .chain(request)
+            .collect()
+    }
+
+    /// All tags of a request.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
         self.send_url
-            .tags()
+            .parsed_tags()
             .chain(self.request.iter().flat_map(RequestTemplate::tags))
     }
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::Limits;
 use crate::{
     outgoing::{FORMATS, headers, method},
-    template::{BodyTemplate, Format, HeaderTemplate},
-    validation::{FieldReader, Source, Validated, ValidationErrors, one_of, string},
+    tag::Tag,
+    template::{BodyTemplate, Format, HeaderTemplate, warnings},
+    validation::{FieldError, FieldReader, Source, Validated, ValidationErrors, one_of, string},
 };
 
 /// Template of a provider's requests.
@@ -63,7 +64,7 @@ impl RequestTemplate {
             let Some(format) = format else {
                 return string(value).map(|_| None);
             };
-            let body = BodyTemplate::parse(format, &string(value)?)?;
+            let body = BodyTemplate::read(format, &string(value)?, source)?;
             check_tags(body.tags(), source)?;
             check_placeholders(body.as_str(), source)?;
             Ok(Some(body))
@@ -101,13 +102,18 @@ impl RequestTemplate {
         })
     }
 
-    /// Names of all tags.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        let headers = self
-            .headers
-            .iter()
-            .flat_map(|(_, template)| template.tags());
-        headers.chain(self.body.iter().flat_map(BodyTemplate::tags))
+    /// All tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
+        let headers = self.headers.iter();
+        let headers = headers.flat_map(|(_, template)| template.parsed_tags());
+        headers.chain(self.body.iter().flat_map(BodyTemplate::parsed_tags))
+    }
+
+    /// Text in the templates that was probably meant to be a tag, each with its field.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = FieldError> {
+        let body = self.body.iter().flat_map(BodyTemplate::lookalikes);
+        warnings::of_headers(&self.headers, &["request", "headers"])
+            .chain(warnings::of(body, &["request", "body"]))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     values::Found,
     xml,
 };
-use crate::path::Path;
+use crate::tag::Tag;
 
 /// Like [`RESERVED`], without the two characters that are always literal in a path segment (RFC
 /// 3986, section 3.3). The sub-delimiters (`!$&'()*+,;=`) stay encoded: servers read `;` and `=` as
@@ -48,16 +48,16 @@ pub(super) fn fill(
     for part in parts {
         match part {
             Part::Text(text) => out.push_str(text),
-            Part::Tag(path, context) => {
+            Part::Tag(tag, context) => {
                 if *context == TagContext::Segment {
-                    check_segment(path, values)?;
+                    check_segment(tag, values)?;
                 }
-                context.write(out, values.find(path, view, missing).as_ref());
-                last = Some(path);
+                context.write(out, values.find(tag, view, missing)?.as_ref());
+                last = Some(tag);
             }
         }
-        if let Some(path) = last.filter(|_| out.len() > limit) {
-            return Err(RenderError::new(path, Reason::TooLong));
+        if let Some(tag) = last.filter(|_| out.len() > limit) {
+            return Err(RenderError::new(tag, Reason::TooLong));
         }
     }
     Ok(())
@@ -65,11 +65,11 @@ pub(super) fn fill(
 
 /// Only a value that is itself a dot segment can create one: a longer value has characters other
 /// than dots, and its `%` is encoded.
-fn check_segment(path: &Path, values: &TagValues<'_>) -> Result<(), RenderError> {
-    let found = values.find(path, Audience::Receiver, &mut Missing::default());
+fn check_segment(tag: &Tag, values: &TagValues<'_>) -> Result<(), RenderError> {
+    let found = values.find(tag, Audience::Receiver, &mut Missing::default())?;
     match found.as_ref().map(Found::text).unwrap_or_default() {
-        value if value.is_empty() => Err(RenderError::new(path, Reason::EmptySegment)),
-        value if is_dots(&value) => Err(RenderError::new(path, Reason::DotSegment)),
+        value if value.is_empty() => Err(RenderError::new(tag, Reason::EmptySegment)),
+        value if is_dots(&value) => Err(RenderError::new(tag, Reason::DotSegment)),
         _ => Ok(()),
     }
 }

@@ -7,8 +7,10 @@ use super::{
     part::{self, Part, TagContext},
 };
 use crate::{
+    cursor::Syntax,
     header::{VALUE_LIMIT, check_value},
     secrets::mask,
+    tag::{self, Tag},
 };
 
 /// A header value with tags.
@@ -24,6 +26,15 @@ impl HeaderTemplate {
     /// # Errors
     /// Returns the first error in the template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        tag::check(text)?;
+        Self::restore(text)
+    }
+
+    /// Loads a stored template, in which tags with invalid filters are literal text.
+    ///
+    /// # Errors
+    /// Returns the first other error in the template.
+    pub fn restore(text: &str) -> Result<Self, TemplateError> {
         check_value(text)?;
         let parts = part::split(text, TagContext::Plain, |literal| Ok(literal.to_owned()))?;
         Ok(Self {
@@ -37,9 +48,20 @@ impl HeaderTemplate {
         &self.source
     }
 
-    /// Names of its tags, in order of appearance.
+    /// Paths of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.parsed_tags().map(|tag| tag.path.as_str())
+    }
+
+    /// Its tags, in order of appearance.
+    pub(crate) fn parsed_tags(&self) -> impl Iterator<Item = &Tag> {
         part::tags(&self.parts)
+    }
+
+    /// Descriptions of text in the header `name` that was probably meant to be a tag.
+    pub(crate) fn lookalikes(&self, name: &str) -> Vec<String> {
+        let shown = mask::header(name, &self.source);
+        tag::lookalikes(&tag::pieces(&shown).collect::<Vec<_>>(), Syntax::Plain)
     }
 
     /// Renders the value for one event. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110,
@@ -74,26 +96,18 @@ impl HeaderTemplate {
 
     /// Validates the value of each distinct tag and stops at the first one that is unfit.
     fn check_values(&self, values: &TagValues<'_>, view: Audience) -> Result<(), RenderError> {
-        let find = |path, view| values.find(path, view, &mut Missing::default());
-        let paths = self.parts.iter().filter_map(|part| {
-            if let Part::Tag(path, _) = part {
-                Some(path)
-            } else {
-                None
-            }
-        });
+        let find = |tag, view| values.find(tag, view, &mut Missing::default());
         let (mut seen, mut length) = (BTreeSet::new(), 0);
-        for path in paths.filter(|path| seen.insert(path.as_str())) {
-            let Some(sent) = find(path, Audience::Receiver) else {
+        for tag in self.parsed_tags().filter(|tag| seen.insert(*tag)) {
+            let Some(sent) = find(tag, Audience::Receiver)? else {
                 continue;
             };
-            let sent = sent.text();
-            length += find(path, view).map_or(0, |shown| shown.text().len());
+            length += find(tag, view)?.map_or(0, |shown| shown.text().len());
             if length > VALUE_LIMIT {
-                return Err(RenderError::new(path, Reason::TooLong));
+                return Err(RenderError::new(tag, Reason::TooLong));
             }
-            if sent.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(RenderError::new(path, Reason::HeaderCharacter));
+            if sent.text().chars().any(|c| c.is_control() && c != '\t') {
+                return Err(RenderError::new(tag, Reason::HeaderCharacter));
             }
         }
         Ok(())

@@ -12,19 +12,24 @@
 //! - A value is never expanded again.
 //! - A body never exceeds [`MAX_RENDERED`], and the cost of rendering is bounded by that size plus
 //!   one value.
+//! - The work of filters is bounded by a [`Budget`].
 //!
 //! A `{` that does not start a tag is literal text. A tag without a value is empty (`null` as a
-//! JSON value) and listed in [`Missing`]. In text, a string is inserted as is, a number or boolean
+//! JSON value) and listed in [`Missing`]. Filters change a value before it is escaped; one that they
+//! can't take is unchanged and listed as well. In text, a string is inserted as is, a number or boolean
 //! as JSON, `null` as nothing, and an array or object as compact JSON.
 
 mod envelope;
+mod error;
 mod fill;
+mod filters;
 mod form;
 mod header;
 mod json;
 mod part;
 mod url;
 mod values;
+pub(crate) mod warnings;
 mod xml;
 
 #[cfg(test)]
@@ -33,11 +38,23 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use self::part::Part;
-pub use self::values::RenderError;
-pub use self::values::{Audience, Missing, Reason, TagValues};
+pub(crate) use self::values::filtered_secrets;
+pub use self::values::{Audience, Missing, TagValues};
 pub(crate) use self::xml::escape_text as escape_xml;
-pub use self::{envelope::envelope, header::HeaderTemplate, url::UrlTemplate};
-use crate::{header::HeaderError, validation::ClientError};
+pub use self::{
+    envelope::envelope,
+    error::{Reason, RenderError},
+    filters::Budget,
+    header::HeaderTemplate,
+    url::UrlTemplate,
+};
+pub use crate::tag::TagError;
+use crate::{
+    cursor::Syntax,
+    header::HeaderError,
+    tag::{self, Tag},
+    validation::{ClientError, Source},
+};
 
 /// Maximum size of a body template, in bytes.
 pub const MAX_BODY: usize = 32 * 1024;
@@ -124,6 +141,9 @@ pub enum TemplateError {
     /// Not a valid header value.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// A tag with invalid filters.
+    #[error(transparent)]
+    Tag(#[from] TagError),
 }
 
 impl ClientError for TemplateError {}
@@ -133,15 +153,17 @@ impl ClientError for TemplateError {}
 /// ```
 /// use std::collections::BTreeMap;
 ///
-/// use domain::template::{Audience, BodyTemplate, Format, Missing, TagValues};
+/// use domain::template::{Audience, BodyTemplate, Budget, Format, Missing, TagValues};
 /// use serde_json::json;
 ///
-/// let template = BodyTemplate::parse(Format::Json, r#"{"text": "Hi {user.name}", "n": {count}}"#)?;
+/// let text = r#"{"text": "Hi {user.name | default: 'there'}", "n": {count}}"#;
+/// let template = BodyTemplate::parse(Format::Json, text)?;
 /// let values = TagValues {
 ///     roots: &json!({}),
 ///     secrets: &BTreeMap::new(),
 ///     secret_tags: &[],
 ///     data: &json!({"user": {"name": "Zoë \"Z\""}, "count": 3}),
+///     budget: Budget::default(),
 /// };
 /// let mut missing = Missing::default();
 /// let body = template.render(&values, Audience::Receiver, &mut missing)?;
@@ -162,8 +184,23 @@ impl BodyTemplate {
     /// # Errors
     /// Returns the first error in the template.
     pub fn parse(format: Format, text: &str) -> Result<Self, TemplateError> {
+        Self::read(format, text, Source::Client)
+    }
+
+    /// Parses a template, or loads a stored one, in which tags with invalid filters are literal
+    /// text.
+    ///
+    /// # Errors
+    /// Returns the first error in the template.
+    pub fn read(format: Format, text: &str, source: Source) -> Result<Self, TemplateError> {
         if text.len() > MAX_BODY {
             return Err(TemplateError::TooLong(MAX_BODY));
+        }
+        if source == Source::Client {
+            match format {
+                Format::Json => json::check(text)?,
+                Format::Xml | Format::Form => tag::check(text)?,
+            }
         }
         let parts = match format {
             Format::Json => json::parse(text)?,
@@ -187,9 +224,25 @@ impl BodyTemplate {
         self.format
     }
 
-    /// Names of its tags, in order of appearance.
+    /// Paths of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.parsed_tags().map(|tag| tag.path.as_str())
+    }
+
+    /// Its tags, in order of appearance.
+    pub(crate) fn parsed_tags(&self) -> impl Iterator<Item = &Tag> {
         part::tags(&self.parts)
+    }
+
+    /// Descriptions of text that was probably meant to be a tag.
+    pub(crate) fn lookalikes(&self) -> Vec<String> {
+        match self.format {
+            Format::Json => tag::lookalikes(&json::pieces(&self.source), Syntax::JsonString),
+            Format::Xml | Format::Form => {
+                let pieces: Vec<_> = tag::pieces(&self.source).collect();
+                tag::lookalikes(&pieces, Syntax::Plain)
+            }
+        }
     }
 
     /// Renders the body for one event. `RenderError` if it would exceed [`MAX_RENDERED`] or repeat a key

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::TemplateError;
-use crate::{path::Path, tag::tag_at};
+use crate::tag::{self, Tag};
 
 /// Everything except RFC 3986's unreserved characters.
 pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -17,7 +17,7 @@ pub(super) enum Part {
     /// Literal text.
     Text(String),
     /// A tag, whose value is escaped for the place.
-    Tag(Path, TagContext),
+    Tag(Tag, TagContext),
 }
 
 /// Context of a tag.
@@ -52,10 +52,10 @@ pub(super) fn is_dots(segment: &str) -> bool {
         )
 }
 
-/// Names of the tags, in order of appearance.
-pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
+/// The tags, in order of appearance.
+pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &Tag> {
     parts.iter().filter_map(|part| match part {
-        Part::Tag(path, _) => Some(path.as_str()),
+        Part::Tag(tag, _) => Some(tag),
         Part::Text(_) => None,
     })
 }
@@ -68,15 +68,12 @@ pub(super) fn split(
     mut literal: impl FnMut(&str) -> Result<String, TemplateError>,
 ) -> Result<Vec<Part>, TemplateError> {
     let mut parts = Vec::new();
-    let mut done = 0;
-    for (at, _) in text.match_indices('{') {
-        if let Some((path, length)) = tag_at(&text[at..]) {
-            parts.push(Part::Text(literal(&text[done..at])?));
-            parts.push(Part::Tag(path, context));
-            done = at + length;
-        }
+    for piece in tag::pieces(text) {
+        parts.push(match piece.tag {
+            Some(tag) => Part::Tag(tag, context),
+            None => Part::Text(literal(piece.text)?),
+        });
     }
-    parts.push(Part::Text(literal(&text[done..])?));
     Ok(parts)
 }
 

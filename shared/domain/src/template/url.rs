@@ -9,8 +9,9 @@ use super::{
     part::{self, Part, TagContext, is_dots},
 };
 use crate::{
+    cursor::Syntax,
     secrets::mask::{self, MASK},
-    tag::has_tag,
+    tag::{self, Tag, has_tag},
 };
 
 /// Maximum length of a URL in bytes, both as a template and rendered (RFC 9110 §4.1 recommends
@@ -48,17 +49,24 @@ impl UrlTemplate {
     /// # Errors
     /// Returns the first error in the template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        tag::check(text)?;
+        Self::restore(text)
+    }
+
+    /// Loads a stored template, in which tags with invalid filters are literal text.
+    ///
+    /// # Errors
+    /// Returns the first other error in the template.
+    pub fn restore(text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX {
             return Err(TemplateError::TooLong(MAX));
         }
-        if text
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
-        {
+        let invalid = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+        if tag::literals(text).any(|literal| literal.contains(invalid)) {
             return Err(TemplateError::UrlCharacter);
         }
         let (scheme, behind) = text.split_once("://").ok_or(TemplateError::NotAbsolute)?;
-        let end = behind.find(['/', '?', '#']).unwrap_or(behind.len());
+        let end = tag::find(behind, &['/', '?', '#']).unwrap_or(behind.len());
         let (authority, rest) = behind.split_at(end);
         if has_tag(scheme) || has_tag(authority) {
             return Err(TemplateError::TagInAuthority);
@@ -74,23 +82,21 @@ impl UrlTemplate {
         if authority.contains('@') {
             return Err(TemplateError::UserInfo);
         }
-        if rest.contains('#') {
+        if tag::find(rest, &['#']).is_some() {
             return Err(TemplateError::Fragment);
         }
-        let (path, query) = rest
-            .split_once('?')
-            .map_or((rest, None), |(path, query)| (path, Some(query)));
-        if path.split('/').any(is_dots) {
+        let (path, query) =
+            tag::split_once(rest, '?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        if tag::split(path, &['/']).any(is_dots) {
             return Err(TemplateError::DotSegment);
         }
         // An empty path is parsed as `/`.
-        let count = path.split('/').count().max(2);
-        let shape = Shape(
-            count,
-            query.map(|query| query.split('&').map(|pair| pair.contains('=')).collect()),
-        );
+        let count = tag::split(path, &['/']).count().max(2);
+        let has_value = |pair| tag::find(pair, &['=']).is_some();
+        let pairs = query.map(|query| tag::split(query, &['&']).map(has_value).collect());
+        let shape = Shape(count, pairs);
         let mut parts = Vec::new();
-        for segment in path.split('/').skip(1) {
+        for segment in tag::split(path, &['/']).skip(1) {
             parts.push(Part::Text("/".to_owned()));
             parts.extend(split(segment, TagContext::Segment)?);
         }
@@ -116,9 +122,20 @@ impl UrlTemplate {
         &self.origin
     }
 
-    /// Names of its tags, in order of appearance.
+    /// Paths of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.parsed_tags().map(|tag| tag.path.as_str())
+    }
+
+    /// Its tags, in order of appearance.
+    pub(crate) fn parsed_tags(&self) -> impl Iterator<Item = &Tag> {
         part::tags(&self.parts)
+    }
+
+    /// Descriptions of text that was probably meant to be a tag.
+    pub(crate) fn lookalikes(&self) -> Vec<String> {
+        let shown = mask::url(&self.source);
+        tag::lookalikes(&tag::pieces(&shown).collect::<Vec<_>>(), Syntax::Plain)
     }
 
     /// Renders the URL for one event. `RenderError` if a path segment gets an empty value or
@@ -146,7 +163,7 @@ impl UrlTemplate {
     /// affect what is masked, and the length of secrets does not affect the limit. If the URL can't
     /// be requested, the text ends at the offending value.
     pub fn render_masked(&self, values: &TagValues<'_>) -> (String, Option<RenderError>) {
-        let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else {
+        let Ok(masked) = Self::restore(&mask::url_template(&self.source)) else {
             return (MASK.to_owned(), None);
         };
         let mut out = masked.start();

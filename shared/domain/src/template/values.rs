@@ -1,4 +1,4 @@
-//! Values of tags, and errors for values that can't be inserted.
+//! Values of tags.
 
 use std::{
     borrow::Cow,
@@ -8,10 +8,14 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::{path::Path, secrets::mask::MASK};
+use super::{
+    RenderError,
+    filters::{self, Budget},
+};
+use crate::{secrets::mask::MASK, tag::Tag};
 
 /// Values that tags can use. `secret` and the roots take precedence over the data.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct TagValues<'a> {
     /// Values other than the data, as an object: `{event.id}` is the `id` of its `event`. A root
     /// alone has no value.
@@ -23,6 +27,8 @@ pub struct TagValues<'a> {
     /// Every other tag is a path into this value. If there is no such field and a root `event`
     /// exists, the envelope's names (`type`, `timestamp`, `id`, `data.…`) are used.
     pub data: &'a Value,
+    /// Limit on the work of filters, for everything that is rendered with these values.
+    pub budget: Budget,
 }
 
 /// Audience of the output.
@@ -35,7 +41,7 @@ pub enum Audience {
     Masked,
 }
 
-/// Names of tags without a value.
+/// Names of tags without a value, or with one that a filter can't take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing(BTreeSet<String>);
 
@@ -46,91 +52,61 @@ impl From<Missing> for Vec<String> {
     }
 }
 
-/// A value that can't be inserted at its tag. Never contains the value itself.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{{{tag}}}` {reason}")]
-pub struct RenderError {
-    /// The tag's name.
-    pub tag: String,
-    /// Why the value can't be inserted.
-    pub reason: Reason,
-}
-
-impl RenderError {
-    pub(super) fn new(tag: &Path, reason: Reason) -> Self {
-        Self {
-            tag: tag.as_str().to_owned(),
-            reason,
-        }
-    }
-}
-
-/// Why a value can't be inserted at its tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The URL would address another resource.
-    #[error("has no value but is part of the URL path")]
-    EmptySegment,
-    /// The URL would leave its path.
-    #[error("would make a path segment `.` or `..`")]
-    DotSegment,
-    /// The URL would get another origin, other segments or other query pairs.
-    #[error("would change the structure of the URL")]
-    Structure,
-    /// A body, URL or header value would exceed its limit.
-    #[error("would make the text too long")]
-    TooLong,
-    /// A header value would contain a control character.
-    #[error("contains control characters, which are not allowed in headers")]
-    HeaderCharacter,
-    /// A JSON object would contain a key twice.
-    #[error("would repeat a key of the same object")]
-    RepeatedKey,
-}
-
 /// Value of a tag.
 pub(super) enum Found<'a> {
-    Text(&'a str),
-    Json(&'a Value),
+    Secret(&'a str),
+    Json(Cow<'a, Value>),
     Masked,
 }
 
-impl<'a> Found<'a> {
+impl Found<'_> {
     /// Text for text positions.
-    pub(super) fn text(&self) -> Cow<'a, str> {
+    pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Json(Value::String(text)) => Cow::Borrowed(text),
-            Self::Json(Value::Null) => Cow::Borrowed(""),
-            Self::Json(value) => Cow::Owned(value.to_string()),
+            Self::Secret(text) => Cow::Borrowed(text),
+            Self::Json(value) => filters::text(value),
             Self::Masked => Cow::Borrowed(MASK),
         }
     }
 }
 
 impl<'a> TagValues<'a> {
-    /// Value of the tag. If it has none, its name is added to `missing`.
+    /// Value of the tag after its filters. If it has none, or a filter can't take it, the tag's
+    /// name is added to `missing`. `RenderError` if the filters exceed a limit.
     pub(super) fn find(
         &self,
-        path: &Path,
+        tag: &Tag,
         view: Audience,
         missing: &mut Missing,
-    ) -> Option<Found<'a>> {
-        let found = self.look_up(path, view);
-        if found.is_none() {
-            missing.0.insert(path.as_str().to_owned());
+    ) -> Result<Option<Found<'a>>, RenderError> {
+        let mut add = || missing.0.insert(tag.path.as_str().to_owned());
+        let value = match self.look_up(tag, view) {
+            Some(Found::Json(value)) => Some(value),
+            // Whether a filter can take a secret is not recorded.
+            Some(Found::Secret(text)) if !tag.filters.is_empty() => {
+                let value = Some(Cow::Owned(Value::from(text)));
+                let (value, _) = filters::apply(tag, value, &self.budget)?;
+                return Ok(value.map(Found::Json));
+            }
+            Some(found) => return Ok(Some(found)),
+            None => None,
+        };
+        let (value, fits) = filters::apply(tag, value, &self.budget)?;
+        if value.is_none() || !fits {
+            add();
         }
-        found
+        Ok(value.map(Found::Json))
     }
 
     /// Adds the names of tags without a value to `missing`.
     pub(crate) fn record_missing<'t>(
         &self,
-        tags: impl Iterator<Item = &'t str>,
+        tags: impl Iterator<Item = &'t Tag>,
         missing: &mut Missing,
     ) {
-        for path in tags.filter_map(|tag| Path::parse(tag).ok()) {
-            self.find(&path, Audience::Masked, missing);
+        for tag in tags {
+            // A limit is reported by rendering.
+            let _ = self.find(tag, Audience::Masked, missing);
         }
     }
 
@@ -140,26 +116,47 @@ impl<'a> TagValues<'a> {
             .then(|| self.roots.get("event")?.get(name))?
     }
 
-    fn look_up(&self, path: &Path, view: Audience) -> Option<Found<'a>> {
-        let (root, rest) = path.as_str().split_once('.').unwrap_or((path.as_str(), ""));
-        match (root, rest) {
-            ("secret", name) => self.secrets.get(name).map(|secret| match view {
-                Audience::Receiver => Found::Text(secret.expose_secret()),
-                Audience::Masked => Found::Masked,
-            }),
-            _ if self.roots.get(root).is_some() => {
+    fn look_up(&self, tag: &Tag, view: Audience) -> Option<Found<'a>> {
+        let path = &tag.path;
+        let json = |value| Found::Json(Cow::Borrowed(value));
+        match path.steps() {
+            [root, rest @ ..] if root == "secret" => match rest {
+                [name] => self.secrets.get(name).map(|secret| match view {
+                    Audience::Receiver => Found::Secret(secret.expose_secret()),
+                    Audience::Masked => Found::Masked,
+                }),
+                _ => None,
+            },
+            [root, rest @ ..] if self.roots.get(root).is_some() => {
                 let found = path.find(self.roots).filter(|_| !rest.is_empty())?;
                 let masked = view == Audience::Masked && self.secret_tags.contains(&path.as_str());
-                Some(if masked {
-                    Found::Masked
-                } else {
-                    Found::Json(found)
-                })
+                Some(if masked { Found::Masked } else { json(found) })
             }
             _ => path
                 .find_in_event(self.data)
                 .or_else(|| self.envelope(path.as_str()))
-                .map(Found::Json),
+                .map(json),
         }
     }
+}
+
+/// What the filters of these tags make of secrets: forms in which a receiver may return them.
+pub(crate) fn filtered_secrets<'t>(
+    tags: impl Iterator<Item = &'t Tag>,
+    secrets: &BTreeMap<String, SecretString>,
+) -> Vec<String> {
+    let values = TagValues {
+        roots: &Value::Null,
+        secrets,
+        secret_tags: &[],
+        data: &Value::Null,
+        budget: Budget::default(),
+    };
+    let filtered = tags.filter(|tag| tag.is_secret() && !tag.filters.is_empty());
+    filtered
+        .filter_map(|tag| {
+            let found = values.find(tag, Audience::Receiver, &mut Missing::default());
+            Some(found.ok()??.text().into_owned())
+        })
+        .collect()
 }

@@ -12,10 +12,10 @@ use super::{
     TemplateError,
     part::{Part, TagContext, split},
 };
-use crate::tag::has_tag;
+use crate::tag::{has_tag, pieces};
 
-/// Parses the template with its tags. To the XML parser, braces are plain characters; the source
-/// slice of each event shows the place of its tags.
+/// Parses the template with its tags. To the XML parser, braces are plain characters, and other tags
+/// than `{name}` are replaced; the source slice of each event shows the place of its tags.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     if let Some(at) = text.find(|c| !is_char(c)) {
         return Err(error(text, at, "a character that XML does not allow"));
@@ -23,7 +23,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     if text.starts_with('\u{feff}') {
         return Err(error(text, 0, "a byte order mark, which is not needed"));
     }
-    let mut reader = Reader::from_str(text);
+    let plain = without_arguments(text);
+    let mut reader = Reader::from_str(&plain);
     reader.config_mut().check_comments = true;
     let mut document = Document::default();
     let mut parts = Vec::new();
@@ -35,7 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         let end = offset(reader.buffer_position());
         let slice = text.get(start..end).unwrap_or_default();
         let place = document
-            .read(&event, slice, start)
+            .read(&event, plain.get(start..end).unwrap_or_default(), start)
             .map_err(|message| error(text, start, message))?;
         match place {
             Some(TagContext::XmlCdata) => parts.extend(cdata(slice)?),
@@ -58,6 +59,22 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         }
         start = end;
     }
+}
+
+/// The text with every tag that could contain markup replaced by one of the same length that does
+/// not.
+fn without_arguments(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        if piece.tag.is_some() && piece.text.contains(['"', '\'', '|']) {
+            plain.push('{');
+            plain.push_str(&"x".repeat(piece.text.len() - 2));
+            plain.push('}');
+        } else {
+            plain.push_str(piece.text);
+        }
+    }
+    plain
 }
 
 /// State of the document so far.

@@ -9,8 +9,9 @@ use crate::{
     id::ServiceId,
     secrets::mask::unmasked,
     service::address::service_url,
+    tag::{self, Tag},
     template::{TemplateError, UrlTemplate},
-    validation::{FieldReader, Validated, ValidationErrors, string, url},
+    validation::{FieldReader, Source, Validated, ValidationErrors, string, url},
 };
 
 /// Where deliveries are sent.
@@ -54,11 +55,12 @@ impl Destination {
     /// allowed.
     pub(super) fn take(
         fields: &mut FieldReader,
+        source: Source,
         check: impl Fn(&Url) -> Validated<()>,
     ) -> Option<Self> {
         let of_service = fields.has("service_id") || fields.has("path");
         let url = |value| {
-            let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
+            let template = url_template(&unmasked(string(value)?)?, source)?;
             check(template.origin_url()).map(|()| template)
         };
         if !of_service {
@@ -75,7 +77,7 @@ impl Destination {
         });
         let service = fields.required("service_id", |value| Ok(string(value)?.parse()?));
         let path = fields.required("path", |value| {
-            ServicePath::parse(&unmasked(string(value)?)?)
+            ServicePath::parse(&unmasked(string(value)?)?, source)
         });
         service
             .zip(path)
@@ -109,18 +111,23 @@ impl Destination {
             (Self::Url(url), _) => Ok(Cow::Borrowed(url)),
             (Self::Service { path, .. }, Some(server)) => {
                 let joined = format!("{}{}", server.as_str().trim_end_matches('/'), path.source);
-                Ok(Cow::Owned(UrlTemplate::parse(&joined)?))
+                Ok(Cow::Owned(UrlTemplate::restore(&joined)?))
             }
             (Self::Service { .. }, None) => Err(DestinationError::NoService),
         }
     }
 
-    /// Name of the field that contains the tags, and the tags.
-    pub(super) fn tags(&self) -> (&'static str, impl Iterator<Item = &str>) {
+    /// Name of the field that contains the tags, and the template.
+    pub(super) fn template(&self) -> (&'static str, &UrlTemplate) {
         match self {
-            Self::Url(url) => ("url", url.tags()),
-            Self::Service { path, .. } => ("path", path.template.tags()),
+            Self::Url(url) => ("url", url),
+            Self::Service { path, .. } => ("path", &path.template),
         }
+    }
+
+    /// Its tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
+        self.template().1.parsed_tags()
     }
 
     /// The URL or path as the client wrote it.
@@ -138,17 +145,30 @@ impl ServicePath {
         &self.source
     }
 
-    fn parse(text: &str) -> Validated<Self> {
+    fn parse(text: &str, source: Source) -> Validated<Self> {
         let stand_in = url(ANY_SERVICE)?;
-        service_url(&stand_in, text, &[])?;
+        let without_tags: Vec<_> = tag::pieces(text)
+            .map(|piece| piece.tag.map_or(piece.text, |_| "{}"))
+            .collect();
+        service_url(&stand_in, &without_tags.concat(), &[])?;
         let slash = if text.is_empty() || text.starts_with(['/', '?']) {
             ""
         } else {
             "/"
         };
-        let source = format!("{slash}{text}");
-        let template = UrlTemplate::parse(&format!("{ANY_SERVICE}{source}"))?;
-        Ok(Self { source, template })
+        let written = format!("{slash}{text}");
+        let template = url_template(&format!("{ANY_SERVICE}{written}"), source)?;
+        Ok(Self {
+            source: written,
+            template,
+        })
+    }
+}
+
+fn url_template(text: &str, source: Source) -> Result<UrlTemplate, TemplateError> {
+    match source {
+        Source::Client => UrlTemplate::parse(text),
+        Source::Table => UrlTemplate::restore(text),
     }
 }
 
@@ -158,7 +178,7 @@ mod tests {
 
     fn take(document: Value) -> Validated<Destination> {
         let mut fields = FieldReader::of(document)?;
-        let destination = Destination::take(&mut fields, |_| Ok(()));
+        let destination = Destination::take(&mut fields, Source::Client, |_| Ok(()));
         fields.finish(destination)
     }
 

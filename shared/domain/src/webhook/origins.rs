@@ -47,7 +47,10 @@ fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
     };
     let named = settings.secrets.keys().map(|name| {
         let tag = format!("secret.{name}");
-        StoredSecret::sent_if(settings.tags().any(|used| used == tag), ["secrets", name])
+        StoredSecret::sent_if(
+            settings.tags().any(|used| used.path.as_str() == tag),
+            ["secrets", name],
+        )
     });
     let headers = StoredSecret::of_headers(&["headers"], header_texts(&settings.headers));
     // A patch of `url` replaces it completely; a path stays when the service changes.

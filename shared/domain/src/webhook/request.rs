@@ -20,7 +20,7 @@ use crate::{
     secrets::mask::MASK,
     service::address::has_dot_segment,
     signature,
-    template::{self, Audience, Missing, Reason, RenderError, TagValues, UrlTemplate},
+    template::{self, Audience, Budget, Missing, Reason, RenderError, TagValues, UrlTemplate},
     time,
 };
 
@@ -89,7 +89,8 @@ pub fn build(
 }
 
 /// Returns the request that [`build`] would make, with secrets masked, or why it can't be built,
-/// and the tags without a value.
+/// and the tags without a
+/// value or with one that a filter can't take.
 ///
 /// What is masked depends on where a value comes from, never on the event's data, so that a client
 /// that chooses the data learns nothing about the secrets. A preview therefore does not detect that
@@ -111,16 +112,8 @@ pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missi
     let roots = roots(webhook, event);
     let values = tag_values(&roots, webhook, event);
     let mut missing = Missing::default();
-    let settings = &webhook.settings;
-    let headers = settings
-        .headers
-        .iter()
-        .flat_map(|(_, template)| template.tags());
-    let body = settings
-        .body
-        .iter()
-        .flat_map(super::super::template::BodyTemplate::tags);
-    values.record_missing(address.tags().chain(headers).chain(body), &mut missing);
+    let tags = address.parsed_tags().chain(webhook.settings.request_tags());
+    values.record_missing(tags, &mut missing);
     missing
 }
 
@@ -186,6 +179,7 @@ fn tag_values<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> T
         secrets: &webhook.settings.secrets,
         secret_tags: &[],
         data: &event.data,
+        budget: Budget::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Auth, Webhook};
 use crate::{
     secrets::{mask, redact::Secrets},
     signature::SigningSecret,
+    template::filtered_secrets,
 };
 
 /// The secrets in order of precedence: signing, authentication and named secrets, then secret
@@ -39,6 +40,9 @@ pub(super) fn secrets(webhook: &Webhook) -> Secrets {
         .secrets
         .values()
         .for_each(|secret| found.add(secret.expose_secret()));
+    for text in filtered_secrets(settings.tags(), &settings.secrets) {
+        found.add(&text);
+    }
     let headers = settings.headers.iter();
     let hidden: Vec<String> = headers
         .flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str()))
@@ -86,6 +90,22 @@ mod tests {
 
     fn redact(webhook: &Webhook, text: &str) -> String {
         Redactor::new(webhook.secrets()).whole(text)
+    }
+
+    #[test]
+    fn filtered_secrets_are_masked() {
+        let webhook = webhook(&json!({
+            "secrets": {"pair": "user:pass-word"}, "headers": {"x-login": "{secret.pair | base64}"},
+            "body": "{\"a\": \"{secret.pair | upper | default: 'none'}\"}",
+        }));
+        for (text, masked) in [
+            ("got dXNlcjpwYXNzLXdvcmQ=", "got •••"),
+            ("got USER:PASS-WORD", "got •••"),
+            ("got user:pass-word", "got •••"),
+            ("got User:Pass-Word", "got User:Pass-Word"),
+        ] {
+            assert_eq!(redact(&webhook, text), masked);
+        }
     }
 
     fn code(text: &str, code: usize) -> String {

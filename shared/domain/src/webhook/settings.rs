@@ -21,10 +21,11 @@ use crate::{
     retry::RetryPolicy,
     signature::SigningSecret,
     success::SuccessWhen,
-    template::{BodyTemplate, Format, HeaderTemplate},
+    tag::Tag,
+    template::{BodyTemplate, Format, HeaderTemplate, warnings},
     validation::{
-        FieldReader, Source, Validated, ValidationErrors, boolean, list, name, one_of, string,
-        text, whole,
+        FieldError, FieldReader, Source, Validated, ValidationErrors, boolean, list, name, one_of,
+        string, text, whole,
     },
 };
 
@@ -122,7 +123,7 @@ impl Settings {
         };
         let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
-        let destination = Destination::take(&mut fields, |url| {
+        let destination = Destination::take(&mut fields, source, |url| {
             input.map_or(Ok(()), |allow| egress_policy::check_url(url, allow))?;
             Ok(())
         });
@@ -147,7 +148,7 @@ impl Settings {
             let Some(format) = format else {
                 return string(value).map(|_| None);
             };
-            Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
+            Ok(Some(BodyTemplate::read(format, &string(value)?, source)?))
         });
         let to_service = destination
             .as_ref()
@@ -197,8 +198,8 @@ impl Settings {
         });
         if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
             let texts = destination.iter().map(|destination| {
-                let (field, tags) = destination.tags();
-                (field, undefined_secrets(tags, secrets))
+                let (field, template) = destination.template();
+                (field, undefined_secrets(template.tags(), secrets))
             });
             let texts = texts.chain(
                 body.iter()
@@ -244,14 +245,27 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Names of all tags in URL or path, headers and body.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        let headers = self.headers.iter().flat_map(|(_, value)| value.tags());
-        self.destination
-            .tags()
-            .1
+    /// All tags in URL or path, headers and body.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
+        self.destination.tags().chain(self.request_tags())
+    }
+
+    /// All tags in headers and body.
+    pub(super) fn request_tags(&self) -> impl Iterator<Item = &Tag> {
+        let headers = self.headers.iter();
+        let headers = headers.flat_map(|(_, value)| value.parsed_tags());
+        headers.chain(self.body.iter().flat_map(BodyTemplate::parsed_tags))
+    }
+
+    /// Text in the templates that was probably meant to be a tag, each with its field.
+    pub fn warnings(&self) -> Vec<FieldError> {
+        let (field, template) = self.destination.template();
+        let headers = warnings::of_headers(&self.headers, &["headers"]);
+        let body = self.body.iter().flat_map(BodyTemplate::lookalikes);
+        (warnings::of(template.lookalikes(), &[field]))
             .chain(headers)
-            .chain(self.body.iter().flat_map(BodyTemplate::tags))
+            .chain(warnings::of(body, &["body"]))
+            .collect()
     }
 
     /// Returns the document that [`Settings::parse`] reads, without the signing secret.

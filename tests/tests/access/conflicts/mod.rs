@@ -157,12 +157,16 @@ async fn unchanged_patch_writes_nothing() {
     ] {
         let shown = api.call("GET", &path, Value::Null).await;
         for patch in [json!({}), same] {
-            let patched = api.call("PATCH", &path, patch).await;
+            let mut patched = api.call("PATCH", &path, patch).await;
             assert_eq!(
                 (patched.status, patched.header("etag")),
                 (200, shown.header("etag")),
                 "{path}"
             );
+            // Only responses to changes have warnings.
+            if let Some(fields) = patched.body.as_object_mut() {
+                fields.remove("warnings");
+            }
             assert_eq!(patched.body, shown.body, "{path}");
         }
     }

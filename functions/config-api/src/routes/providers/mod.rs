@@ -94,7 +94,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/providers",
         &stored.provider.id,
-        to_response(&app, &stored),
+        with_warnings(&app, &stored),
     ))
 }
 
@@ -143,7 +143,7 @@ pub async fn patch(
             .changed(settings, clock::now())
             .patched(&before.provider, patch)?;
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
-            return Ok(to_response(app, &before));
+            return Ok(with_warnings(app, &before));
         }
         let after = StoredProvider {
             provider,
@@ -155,7 +155,7 @@ pub async fn patch(
         app.table
             .update_provider(&before, &after, &app.keys, &entry, moved)
             .await?;
-        Ok(to_response(app, &after))
+        Ok(with_warnings(app, &after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -237,6 +237,11 @@ impl Versioned for StoredProvider {
 
 fn to_response(app: &App, stored: &StoredProvider) -> Tagged<api::Provider> {
     Tagged::new(stored.version(), view(app, stored))
+}
+
+/// The response to a request that created or updated the provider.
+fn with_warnings(app: &App, stored: &StoredProvider) -> Tagged<api::Provider> {
+    to_response(app, stored).map(|view| view.with_warnings(&stored.provider.settings))
 }
 
 fn view(app: &App, stored: &StoredProvider) -> api::Provider {

@@ -113,10 +113,11 @@ pub async fn create(
     app.table
         .create_webhook(&webhook, &app.keys, &entry)
         .await?;
+    let response = to_response(&webhook, shown.as_ref());
     Ok(Created::new(
         "/v1/webhooks",
         &webhook.id,
-        to_response(&webhook, shown.as_ref()),
+        response.map(|view| view.with_warnings(&webhook.settings)),
     ))
 }
 
@@ -152,7 +153,7 @@ pub async fn patch(
     let only_switches = patch
         .as_object()
         .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
-    change(&app, id, &if_match, &caller, &patch, |webhook| {
+    let changed = change(&app, id, &if_match, &caller, &patch, |webhook| {
         let mut document = webhook.settings.to_map();
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
@@ -180,8 +181,10 @@ pub async fn patch(
             changed.secrets = domain::webhook::SigningSecrets::only(secret);
         }
         Ok((changed, shown))
-    })
-    .await
+    });
+    let (webhook, shown) = changed.await?;
+    let response = to_response(&webhook, shown.as_ref());
+    Ok(response.map(|view| view.with_warnings(&webhook.settings)))
 }
 
 /// Deletes a webhook.
@@ -206,8 +209,8 @@ pub async fn delete(
     if_match.delete(|| find(app, id), write).await
 }
 
-/// Updates a webhook with `change`, which also returns a new secret to show. `patch` is the
-/// client's request.
+/// Updates a webhook with `change`, which also returns a new secret to show, and returns both.
+/// `patch` is the client's request.
 pub(super) async fn change(
     app: &App,
     id: WebhookId,
@@ -215,7 +218,7 @@ pub(super) async fn change(
     caller: &Principal,
     patch: &Value,
     change: impl Fn(Webhook) -> ApiResult<(Webhook, Option<SigningSecret>)>,
-) -> ApiResult<Tagged<api::Webhook>> {
+) -> ApiResult<(Webhook, Option<SigningSecret>)> {
     let change = &change;
     let write = |before: Webhook| async move {
         let (after, shown) = match change(before.clone()) {
@@ -240,13 +243,13 @@ pub(super) async fn change(
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() && after.secret_origins == before.secret_origins {
-            return Ok(to_response(&before, shown.as_ref()));
+            return Ok((before, shown));
         }
         let entry = caller.entry("webhook.updated", &after.id, fields);
         app.table
             .update_webhook(&before, &after, &app.keys, &entry)
             .await?;
-        Ok(to_response(&after, shown.as_ref()))
+        Ok((after, shown))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -296,7 +299,10 @@ fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<Signing
     )
 }
 
-fn to_response(webhook: &Webhook, shown: Option<&SigningSecret>) -> Tagged<api::Webhook> {
+pub(super) fn to_response(
+    webhook: &Webhook,
+    shown: Option<&SigningSecret>,
+) -> Tagged<api::Webhook> {
     let view = api::Webhook::from(webhook).with_secret(shown);
     Tagged::new(webhook.version(), view)
 }

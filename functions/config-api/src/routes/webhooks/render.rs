@@ -50,6 +50,7 @@ pub async fn render(
     let conditions = verdict
         .map(|verdict| verdict.comparisons)
         .unwrap_or_default();
+    let warnings = api::warnings(webhook.settings.warnings());
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (preview, missing_tags) = match endpoint
         .webhook
@@ -74,5 +75,6 @@ pub async fn render(
         matched,
         conditions: conditions.into_iter().map(api::Comparison::from).collect(),
         missing_tags,
+        warnings,
     }))
 }

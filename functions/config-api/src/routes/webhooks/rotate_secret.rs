@@ -7,7 +7,7 @@ use domain::{id::WebhookId, signature::SigningSecret};
 use platform::{clock, random};
 use serde_json::Value;
 
-use super::change;
+use super::{change, to_response};
 use crate::{
     App, api,
     http::{ApiResult, IfMatch, JsonBody, PathId, Problem, Tagged, auth::Principal, overlap},
@@ -29,12 +29,13 @@ pub async fn rotate_secret(
     body: JsonBody,
 ) -> ApiResult<Tagged<api::Webhook>> {
     let overlap = overlap(body.json_or_default()?, 86_400)?;
-    change(&app, id, &if_match, &caller, &Value::Null, |mut webhook| {
+    let changed = change(&app, id, &if_match, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
         let rotated = webhook.secrets.rotated(fresh.clone(), overlap, now);
         webhook.secrets = rotated.map_err(|error| Problem::conflict(error.to_string()))?;
         Ok((webhook.touched(now), Some(fresh)))
-    })
-    .await
+    });
+    let (webhook, shown) = changed.await?;
+    Ok(to_response(&webhook, shown.as_ref()))
 }

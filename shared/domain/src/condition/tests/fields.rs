@@ -18,6 +18,28 @@ fn envelope_names_are_fallbacks() {
 }
 
 #[test]
+fn segments_may_be_quoted() {
+    let data =
+        json!({"First Name": "Zoë", "body": {"data[email]": "a@b.example"}, "event": {"type": 1}});
+    for (field, shown, value) in [
+        (r#""First Name""#, r#""First Name""#, json!("Zoë")),
+        (
+            "body.'data[email]'",
+            r#"body."data[email]""#,
+            json!("a@b.example"),
+        ),
+        (r#""event"."type""#, "event.type", json!("chat")),
+    ] {
+        let condition = condition(&compare(field, "eq", value));
+        assert!(condition.on(&data), "{field}");
+        assert_eq!(condition.to_value()["field"], shown);
+    }
+    let (pointer, detail) = problem(compare("First Name", "exists", true));
+    assert_eq!(pointer, "/field");
+    assert!(detail.contains(r#"`"First Name"`"#), "{detail}");
+}
+
+#[test]
 fn event_and_webhook_fields_cannot_be_shadowed() {
     let data =
         json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
@@ -40,6 +62,8 @@ fn event_and_webhook_fields_cannot_be_shadowed() {
         ("event.type.x", "`event.id`"),
         ("webhook.url", "`webhook.id`, `webhook.name`"),
         ("secret.key", "secret"),
+        (r#""secret"."a key""#, "secret"),
+        (r#"event."the type""#, "`event.id`"),
     ] {
         let comparison = compare(wrong, "exists", true);
         let (pointer, detail) = problem(comparison.clone());

@@ -12,7 +12,7 @@ pub use self::header::{
 };
 
 use crate::{
-    tag::tag_at,
+    tag::{self, Piece, Tag},
     validation::{Validated, ValidationErrors},
 };
 
@@ -95,7 +95,7 @@ impl Masked {
             Tags::Shown => each_literal(self, text, whole),
             Tags::Masked => {
                 self.shown.push_str(MASK);
-                self.hidden.extend(literals(text).map(str::to_owned));
+                self.hidden.extend(literals(text));
             }
         }
     }
@@ -119,17 +119,17 @@ fn masked(text: &str, tags: Tags) -> Masked {
         }
         None => out.show(&text[authority..path]),
     }
-    for segment in text[path..query].split_inclusive(['/', '\\']) {
+    for segment in tag::split_inclusive(&text[path..query], &['/', '\\']) {
         let name = segment.trim_end_matches(['/', '\\']);
         let colon = literals(name)
             .any(|literal| literal.contains(':') || literal.to_ascii_lowercase().contains("%3a"));
         each_literal(&mut out, name, if colon { whole } else { runs });
         out.show(&segment[name.len()..]);
     }
-    for pair in text[query..].split_inclusive(['&', ';', '?', '#']) {
+    for pair in tag::split_inclusive(&text[query..], &['&', ';', '?', '#']) {
         let (pair, separator) =
             pair.split_at(pair.len() - usize::from(pair.ends_with(['&', ';', '?', '#'])));
-        match pair.split_once('=') {
+        match tag::split_once(pair, '=') {
             Some((name, value)) => {
                 each_literal(&mut out, name, runs);
                 out.show("=");
@@ -166,7 +166,7 @@ pub fn unmasked(text: String) -> Validated<String> {
 }
 
 fn end(text: &str, from: usize, stops: &[char]) -> usize {
-    text[from..].find(stops).map_or(text.len(), |at| from + at)
+    tag::find(&text[from..], stops).map_or(text.len(), |at| from + at)
 }
 
 /// Whether a query parameter or header with this name is a secret.
@@ -175,37 +175,40 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word)) || SECRET_NAMES.contains(&name.as_str())
 }
 
-/// The text between tags.
-pub(crate) fn literals(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text).filter_map(|(literal, is_tag)| (!is_tag).then_some(literal))
+/// The text between tags, and the texts in arguments of their filters.
+fn literals(text: &str) -> impl Iterator<Item = String> {
+    tag::pieces(text).flat_map(|Piece { text, tag }| match tag {
+        None => vec![text.to_owned()],
+        Some(tag) => tag.texts().map(str::to_owned).collect(),
+    })
 }
 
-/// Appends the text with its tags unchanged and `mask` applied to the text between them.
+/// Appends the text with its tags unchanged and `mask` applied to the text between them. A tag with
+/// an argument that `mask` would hide loses its filters.
 fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
-    for (piece, is_tag) in pieces(text) {
-        if is_tag {
-            out.show(piece);
-        } else {
-            mask(out, piece);
+    for piece in tag::pieces(text) {
+        match piece.tag {
+            None => mask(out, piece.text),
+            Some(tag) => {
+                let hidden = hidden_arguments(&tag, out.tags, mask);
+                if hidden.is_empty() {
+                    out.show(piece.text);
+                } else {
+                    out.show(&format!("{{{}}}{MASK}", tag.path.as_str()));
+                    out.hidden.extend(hidden);
+                }
+            }
         }
     }
 }
 
-/// The non-empty pieces of the text, each with whether it is a tag.
-fn pieces(mut text: &str) -> impl Iterator<Item = (&str, bool)> {
-    std::iter::from_fn(move || {
-        let next = text
-            .match_indices('{')
-            .find_map(|(at, _)| Some((at, tag_at(&text[at..])?.1)));
-        let (length, is_tag) = match next {
-            Some((0, length)) => (length, true),
-            Some((at, _)) => (at, false),
-            None => (text.len(), false),
-        };
-        let piece = text.split_at(length);
-        text = piece.1;
-        (length > 0).then_some((piece.0, is_tag))
-    })
+/// The parts of a tag's arguments that `mask` would hide.
+fn hidden_arguments(tag: &Tag, tags: Tags, mask: fn(&mut Masked, &str)) -> Vec<String> {
+    let mut masked = Masked::new(tags);
+    for text in tag.texts().filter(|text| !text.is_empty()) {
+        mask(&mut masked, text);
+    }
+    masked.hidden
 }
 
 fn whole(out: &mut Masked, text: &str) {

@@ -50,6 +50,14 @@ fn only_token_like_parts_are_masked() {
             "https://h.example/a/{a_very_long_tag_name_that_goes_on_1A}",
         ),
         (
+            r#"https://h.example/{at | date: "%Y/%m"}/{"a:b?c"}?to={x | default: '&token=y'}&token={x | upper}"#,
+            r#"https://h.example/{at | date: "%Y/%m"}/{"a:b?c"}?to={x | default: '&token=y'}&token={x | upper}"#,
+        ),
+        (
+            "https://h.example/{x | default: 'abcdefghijklmnopqrstuvwx'}?token={x | default: 'y'}",
+            "https://h.example/{x}•••?token={x}•••",
+        ),
+        (
             "https://h.example/550e8400-e29b-41d4-a716-446655440000",
             "https://h.example/550e8400-e29b-41d4-a716-446655440000",
         ),
@@ -98,6 +106,10 @@ fn masked_parts_are_returned() {
             vec!["abcdefghijklmnopqrstuvwx"],
         ),
         ("https://h.example/a", vec![]),
+        (
+            "https://h.example/?token={x | default: 'abc&d'}&e=f",
+            vec!["abc&d"],
+        ),
     ] {
         assert_eq!(url_secrets(text), hidden, "{text}");
     }

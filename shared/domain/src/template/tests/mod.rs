@@ -1,6 +1,8 @@
 //! Templates with known values, and properties for any value.
 
 mod bodies;
+mod filter_properties;
+mod filters;
 mod limits;
 mod properties;
 mod urls;
@@ -28,6 +30,7 @@ fn with<T>(
         secrets: &secrets,
         secret_tags: &[],
         data,
+        budget: Budget::default(),
     };
     let mut missing = Missing::default();
     let rendered = render(&values, &mut missing);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 
 /// Any text, often one with a meaning to a parser.
-fn hostile() -> impl Strategy<Value = String> {
+pub(super) fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "[\\]>\\[<!&;\"'{}a%2e./?#=+ \r\n\t\u{0}\u{1}é🎉-]{0,20}",
@@ -16,7 +16,7 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -33,7 +33,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// The document as an XML parser reads it: one line per tag, attribute and run of text.
-fn read_xml(text: &str) -> Vec<String> {
+pub(super) fn read_xml(text: &str) -> Vec<String> {
     let mut reader = Reader::from_str(text);
     let mut seen: Vec<String> = Vec::new();
     let mut run = String::new();

@@ -2,6 +2,7 @@ mod preview;
 mod requests;
 mod settings;
 mod state;
+mod templates;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -71,7 +71,8 @@ async fn webhook_gets_defaults() {
       "success": "2xx-3xx",
       "success_when": null,
       "timeout_seconds": 15,
-      "url": "https://example.com/hook"
+      "url": "https://example.com/hook",
+      "warnings": []
     }
     "#);
 }

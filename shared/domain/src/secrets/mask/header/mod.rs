@@ -7,8 +7,9 @@ use base64::{
 
 use super::{
     MASK, Masked, RUN, Tags, each_literal, is_secret_name, literals, looks_random,
-    masked as masked_url, pieces, runs,
+    masked as masked_url, runs,
 };
+use crate::tag::{Tag, pieces};
 
 /// Authentication schemes that are no ordinary words: the text after one is a secret.
 const SCHEMES: [&str; 11] = [
@@ -102,7 +103,7 @@ fn masked(name: &str, value: &str, tags: Tags) -> Masked {
         out.show(value);
     } else {
         out.shown.push_str(MASK);
-        out.hidden.extend(literals(value).map(str::to_owned));
+        out.hidden.extend(literals(value));
     }
     out
 }
@@ -110,8 +111,9 @@ fn masked(name: &str, value: &str, tags: Tags) -> Masked {
 /// Whether the secret in a value is a tag (`Key {secret.api_key}`), without enough other text for a
 /// token.
 fn has_secret_tag(value: &str) -> bool {
-    let is_secret = |(piece, is_tag): (&str, bool)| is_tag && piece.starts_with("{secret.");
-    pieces(value).any(is_secret) && literals(value).map(str::len).sum::<usize>() <= MAX_BESIDE
+    let is_secret = |tag: Option<Tag>| tag.is_some_and(|tag| tag.is_secret());
+    pieces(value).any(|piece| is_secret(piece.tag))
+        && literals(value).map(|text| text.len()).sum::<usize>() <= MAX_BESIDE
 }
 
 fn by_value(out: &mut Masked, value: &str) {

@@ -153,6 +153,12 @@ fn template_is_masked_before_rendering() {
             "{ticket.id} •••",
         ),
         ("X-Api-Key", "{secret.a}", "•••"),
+        ("X-Tag", "{a | default: 'x y'}", "{a | default: 'x y'}"),
+        (
+            "X-Tag",
+            "{a | default: '0123456789abcdef01234567'}",
+            "{a}•••",
+        ),
     ] {
         assert_eq!(header_template(name, value), masked, "{name}: {value}");
     }

@@ -117,7 +117,8 @@ impl Proxy {
         };
     }
 
-    /// Denies these actions (`"Query"`) to later calls.
+    /// Denies these actions (`"Query"`) to later calls, except those that authenticate requests to
+    /// the API.
     pub fn deny(&self, actions: &'static [&'static str]) {
         *self.inner.faults() = Faults {
             rule: Rule::Actions(actions),
@@ -141,12 +142,15 @@ impl Inner {
         self.faults.lock().expect("faults")
     }
 
-    fn choose_fault(&self, service: &str, action: &str) -> Option<Fault> {
+    fn choose_fault(&self, service: &str, action: &str, body: &[u8]) -> Option<Fault> {
+        let authenticates = || String::from_utf8_lossy(body).contains("\"token#");
         let mut faults = self.faults();
         let fault = match faults.rule {
             Rule::None => None,
             Rule::Some { percent, seed } => chosen(percent, seed, faults.calls),
-            Rule::Actions(denied) => denied.contains(&action).then_some(Fault::Denied),
+            Rule::Actions(denied) => {
+                (denied.contains(&action) && !authenticates()).then_some(Fault::Denied)
+            }
         };
         faults.calls += 1;
         *faults.met.entry((service.to_owned(), fault)).or_default() += 1;
@@ -170,6 +174,7 @@ async fn serve(
         .unwrap_or_default();
     let service = service.split('_').next().unwrap_or_default();
     let url = format!("http://127.0.0.1:{}{uri}", inner.emulator);
+    let fault = inner.choose_fault(service, action, &body);
     let request = inner
         .http
         .request(method, url)
@@ -180,7 +185,7 @@ async fn serve(
         let status = StatusCode::from_u16(status).expect("a status");
         (status, [("x-amzn-errortype", code)], Json(body)).into_response()
     };
-    match inner.choose_fault(service, action) {
+    match fault {
         None => forward(request).await.unwrap_or_else(|_| closed()),
         Some(Fault::ResponseLost) => {
             forward(request).await.ok();

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A condition on a response: `status_code`, `headers` by lower-case name, and `body`, which is
-/// JSON if it can be parsed, otherwise text.
+/// JSON if it can be parsed, otherwise text. At most the first 1 MiB of a body are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuccessWhen(Condition);
 
@@ -114,6 +114,19 @@ mod tests {
                 when(condition.clone()).is_met(200, &headers, body),
                 met,
                 "{condition}"
+            );
+        }
+    }
+
+    #[test]
+    fn elements_may_have_fields_named_like_those_of_events() {
+        let is_ok = json!({"field": "event.type", "op": "eq", "value": "ok"});
+        let condition = when(json!({"any_of": "body.events", "where": is_ok}));
+        for (kind, met) in [("ok", true), ("failed", false)] {
+            let body = json!({"events": [{"event": {"type": kind}}]}).to_string();
+            assert_eq!(
+                condition.is_met(200, &HeaderMap::new(), body.as_bytes()),
+                met
             );
         }
     }

@@ -12,7 +12,8 @@ async fn response_that_does_not_report_success_is_retried() {
     let mut requests = 0;
     system.receiver.script(move |_| {
         requests += 1;
-        let body = json!({"ok": requests > 2, "error": "busy"}).to_string();
+        // More than is recorded.
+        let body = json!({"error": "busy".repeat(10_000), "ok": requests > 2}).to_string();
         Reply::status(200).body(body)
     });
     let event = system.publish("message", json!({})).await;

@@ -151,6 +151,8 @@ pub struct ProviderResponse {
     /// JSON pointer to the provider's message ID in its response.
     #[schema(example = "/sid")]
     pub id_pointer: Option<String>,
+    // Earlier releases import no bundle that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub success_when: Option<Condition>,
 }
 

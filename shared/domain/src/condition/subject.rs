@@ -165,6 +165,11 @@ impl Field {
                 Some(value) => return Some(Cow::Borrowed(value)),
                 None => ENVELOPE.iter().find(|(name, _)| *name == path.as_str())?.1,
             },
+            // What is not of an event has no such facts, but may have such fields.
+            Self::Fact(_) if subject.event.is_none() => {
+                let path = Path::parse(self.as_str()).ok()?;
+                return path.find(subject.root).map(Cow::Borrowed);
+            }
             Self::Fact(fact) => *fact,
         };
         let SeenEvent {

@@ -1,7 +1,7 @@
 //! How a provider's responses are read.
 
 use http::HeaderMap;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     json, media_type,
@@ -43,8 +43,15 @@ impl ResponseSettings {
         if *self == Self::default() {
             return Value::Null;
         }
-        let condition = self.success_when.as_ref().map(SuccessWhen::condition);
-        json!({"id_pointer": self.id_pointer.as_ref().map(Pointer::as_str), "success_when": condition})
+        // Earlier releases know only `id_pointer`, and they refuse other fields.
+        let mut response = Map::new();
+        if let Some(pointer) = &self.id_pointer {
+            response.insert("id_pointer".to_owned(), json!(pointer.as_str()));
+        }
+        if let Some(when) = &self.success_when {
+            response.insert("success_when".to_owned(), json!(when.condition()));
+        }
+        response.into()
     }
 
     /// The provider's own message ID in a response.

@@ -215,6 +215,10 @@ impl Settings {
         if !wanted.is_null() && *wanted != base["auth"]["type"] {
             base["auth"] = Value::Null;
         }
+        // A condition replaces the old one: their parts don't mix.
+        if patch["response"]["success_when"].is_object() && base["response"].is_object() {
+            base["response"]["success_when"] = Value::Null;
+        }
         base
     }
 

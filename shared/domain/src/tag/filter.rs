@@ -142,7 +142,13 @@ impl Filter {
                     "takes the text between two elements, such as `join: \", \"`",
                 )),
             },
-            unknown => Err(FilterError::Unknown(unknown.chars().take(40).collect())),
+            unknown => {
+                let is_name =
+                    unknown.len() <= 20 && unknown.bytes().all(|byte| byte.is_ascii_alphabetic());
+                Err(FilterError::Unknown(
+                    if is_name { unknown } else { "…" }.to_owned(),
+                ))
+            }
         }
     }
 

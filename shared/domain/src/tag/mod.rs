@@ -15,8 +15,6 @@ use crate::{
 
 /// Maximum number of filters of a tag.
 const MAX_FILTERS: usize = 8;
-/// Maximum length of a tag in an error, in characters.
-const MAX_SHOWN: usize = 80;
 
 /// A tag: the path of a value, and the filters that it passes in order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,10 +27,10 @@ pub(crate) struct Tag {
 
 /// A tag whose filters are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("contains the tag `{tag}`, which {error}")]
+#[error("contains a tag with the path `{path}`, which {error}")]
 pub struct TagError {
-    /// The start of the tag, as written.
-    tag: String,
+    /// The rest is not shown: after an unclosed tag it may be a secret.
+    path: String,
     error: FilterError,
 }
 
@@ -73,11 +71,13 @@ pub(crate) fn tag_at(text: &str, syntax: Syntax) -> Option<Result<(Tag, usize), 
         }
         read_filters(&mut cursor)
     };
-    let tag = filters.map(|filters| (Tag { path, filters }, cursor.position() + 1));
-    Some(tag.map_err(|error| TagError {
-        tag: shown(text),
-        error,
-    }))
+    Some(match filters {
+        Ok(filters) => Ok((Tag { path, filters }, cursor.position() + 1)),
+        Err(error) => Err(TagError {
+            path: path.as_str().to_owned(),
+            error,
+        }),
+    })
 }
 
 fn read_filters(cursor: &mut Cursor<'_>) -> Result<Vec<Filter>, FilterError> {
@@ -95,21 +95,6 @@ fn read_filters(cursor: &mut Cursor<'_>) -> Result<Vec<Filter>, FilterError> {
             return Err(FilterError::Syntax);
         }
     }
-}
-
-/// The text up to the first `}` or the limit.
-fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for c in text.chars().take(MAX_SHOWN) {
-        shown.push(c);
-        if c == '}' {
-            return shown;
-        }
-    }
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// The first `{` that starts a tag: its position, the tag and its length.

@@ -126,7 +126,7 @@ fn errors_name_the_tag_and_the_filter() {
     for (text, error) in [
         (
             "{a | uper}",
-            "`{a | uper}`, which has the unknown filter `uper`. Filters are: default, upper,",
+            "path `a`, which has the unknown filter `uper`. Filters are: default, upper,",
         ),
         ("{a | Upper}", "unknown filter `Upper`"),
         ("{a | upper: 1}", "a wrong argument: `upper` takes none"),
@@ -162,7 +162,7 @@ fn errors_name_the_tag_and_the_filter() {
         ("{a | | upper}", "no valid filters after `|`"),
         ("{a | upper lower}", "no valid filters after `|`"),
         ("{a | default: 'a' 'b'}", "no valid filters after `|`"),
-        ("{a | upper", "`{a | upper`, which has no valid filters"),
+        ("{a | upper", "path `a`, which has no valid filters"),
         (&*format!("{{a{nine}}}"), "more than 8 filters"),
     ] {
         let found = tag(text, Syntax::Plain).expect(text).expect_err(text);

@@ -19,6 +19,9 @@ use crate::{
 /// build.
 const MAX_WORK: usize = 32 * 1024 * 1024;
 
+/// Bytes that count for a filter besides those of its value.
+const FILTER_COST: usize = 64;
+
 /// Characters with a meaning in Telegram's `MarkdownV2`.
 const MARKDOWN: &str = "_*[]()~`>#+-=|{}.!\\";
 
@@ -60,7 +63,8 @@ pub(super) fn apply<'a>(
     let error = |reason| RenderError::new(tag, reason);
     let (mut value, mut fits) = (value, true);
     for filter in &tag.filters {
-        budget.spend(length(value.as_deref())).map_err(error)?;
+        let cost = FILTER_COST + length(value.as_deref());
+        budget.spend(cost).map_err(error)?;
         match filtered(filter, value.as_deref()) {
             Filtered::Unchanged => {}
             Filtered::Unfit => fits = false,
@@ -77,9 +81,14 @@ pub(super) fn apply<'a>(
     Ok((value, fits))
 }
 
-/// Length of a text in bytes. Other values are read only to write a text.
+/// Length of a text in bytes, or of a list in elements of 8 bytes. Other values are read only to
+/// write a text.
 fn length(value: Option<&Value>) -> usize {
-    value.and_then(Value::as_str).map_or(0, str::len)
+    match value {
+        Some(Value::String(text)) => text.len(),
+        Some(Value::Array(items)) => items.len() * 8,
+        _ => 0,
+    }
 }
 
 fn filtered(filter: &Filter, value: Option<&Value>) -> Filtered {
@@ -140,7 +149,10 @@ fn some_text(value: &Value) -> Option<Cow<'_, str>> {
 
 /// Text of a string, number or boolean.
 fn scalar(value: &Value) -> Option<Cow<'_, str>> {
-    some_text(value).filter(|_| !value.is_array() && !value.is_object())
+    if value.is_array() || value.is_object() {
+        return None;
+    }
+    some_text(value)
 }
 
 fn truncate(text: &str, max: usize) -> String {

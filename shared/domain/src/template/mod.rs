@@ -204,7 +204,7 @@ impl BodyTemplate {
         }
         let parts = match format {
             Format::Json => json::parse(text)?,
-            Format::Xml => xml::parse(text)?,
+            Format::Xml => xml::parse(text, source)?,
             Format::Form => form::parse(text)?,
         };
         Ok(Self {

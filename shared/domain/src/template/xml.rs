@@ -12,11 +12,15 @@ use super::{
     TemplateError,
     part::{Part, TagContext, split},
 };
-use crate::tag::{has_tag, pieces};
+use crate::{
+    tag::{has_tag, pieces},
+    validation::Source,
+};
 
 /// Parses the template with its tags. To the XML parser, braces are plain characters, and other tags
 /// than `{name}` are replaced; the source slice of each event shows the place of its tags.
-pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+/// In stored templates, what is a tag in another place is literal text.
+pub(super) fn parse(text: &str, source: Source) -> Result<Vec<Part>, TemplateError> {
     if let Some(at) = text.find(|c| !is_char(c)) {
         return Err(error(text, at, "a character that XML does not allow"));
     }
@@ -45,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
                 Ok(text.replace('>', "&gt;"))
             })?),
             Some(context) => parts.extend(split(slice, context, |text| Ok(text.to_owned()))?),
-            None if has_tag(slice) => {
+            None if source == Source::Client && has_tag(slice) => {
                 return Err(error(
                     text,
                     start,

@@ -227,7 +227,11 @@ impl AttemptBuilder {
                     headers: request.headers,
                     body: request.body.map(String::into_bytes),
                     timeout,
-                    limit: MAX_WEBHOOK_RESPONSE_BYTES,
+                    limit: if transport.success_when.is_some() {
+                        MAX_JUDGED_BYTES
+                    } else {
+                        MAX_WEBHOOK_RESPONSE_BYTES
+                    },
                 };
                 let result = match (transport.call)(call).await {
                     Err(ConnectError::Table(error)) => return Err(error.into()),
@@ -260,6 +264,8 @@ impl AttemptBuilder {
     }
 }
 
+/// Maximum size in bytes of a response that is read to judge whether it reports success.
+const MAX_JUDGED_BYTES: usize = 1 << 20;
 /// Maximum length in bytes of a recorded URL.
 const MAX_URL_BYTES: usize = 8 * 1024;
 

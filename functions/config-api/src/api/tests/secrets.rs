@@ -122,7 +122,7 @@ fn provider_shows_no_secret() {
             "headers": {"x-token": "hush", "x-tenant": "{message.metadata.tenant}"},
             "limits": {"text": {"max_length": 5}, "from": {"required": true}},
         },
-        "response": {"id_pointer": "/a~1b/0", "success_when": null},
+        "response": {"id_pointer": "/a~1b/0"},
         "callback": {
             "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
             "recording_pointer": "/r",
@@ -144,7 +144,7 @@ fn provider_shows_no_secret() {
                     "from": {"required": true, "max_length": null},
                 },
             },
-            "response": {"id_pointer": "/a~1b/0", "success_when": null},
+            "response": {"id_pointer": "/a~1b/0"},
             "callback": {
                 "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
                 "recording_pointer": "/r",

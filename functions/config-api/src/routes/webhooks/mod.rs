@@ -270,7 +270,8 @@ fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     audit::changes(&document(before), &document(after))
 }
 
-/// Whether a patch changes fields of the existing value instead of replacing it by another kind.
+/// Whether a patch changes fields of the existing value instead of replacing it: by another kind,
+/// or by a condition that contains another one.
 fn same_kind(before: &Value, patch: &Value) -> bool {
     let conditions = |value: &Value| {
         ["all", "any", "not", "any_of", "all_of", "field"]
@@ -281,6 +282,7 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
         .get("type")
         .is_none_or(|kind| before.get("type") == Some(kind))
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
+        && patch.get("where").or(patch.get("not")).is_none()
 }
 
 /// Returns the webhook with this ID.
@@ -319,6 +321,7 @@ mod tests {
             json!({"type": "fixed", "interval_seconds": 1}),
             json!({"field": "a", "op": "exists"}),
         );
+        let elements = json!({"any_of": "a", "where": {"field": "b", "op": "exists"}});
         for (before, patch, same) in [
             (&fixed, json!({"interval_seconds": 2}), true),
             (
@@ -332,6 +335,12 @@ mod tests {
             (&comparison, json!({"all": []}), false),
             (&Value::Null, json!({"field": "b"}), false),
             (&fixed, Value::Null, true),
+            (&elements, json!({"any_of": "b"}), true),
+            (
+                &elements,
+                json!({"any_of": "a", "where": {"op": "exists"}}),
+                false,
+            ),
         ] {
             assert_eq!(same_kind(before, &patch), same, "{before} with {patch}");
         }

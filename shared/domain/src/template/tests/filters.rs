@@ -188,7 +188,7 @@ fn invalid_filters_are_rejected_but_load() {
     let check = |rejected: Option<TemplateError>, text: &str| {
         let error = rejected.map(|error| error.to_string()).unwrap_or_default();
         assert!(
-            error.starts_with("contains the tag `{x | "),
+            error.starts_with("contains a tag with the path `x`, which "),
             "{text}: {error}"
         );
     };
@@ -300,11 +300,14 @@ fn work_and_size_are_bounded() {
         let error = error.map(|(tag, reason)| unfit(tag, reason));
         assert_eq!(body(Format::Json, text, &data).err(), error, "{text}");
     }
-    let many = format!("\"{}\"", "{x | length}".repeat(200));
-    assert_eq!(
-        body(Format::Json, &many, &data),
-        Err(unfit("x", Reason::TooCostly))
-    );
+    // Joining empty texts writes nothing, but reads the list.
+    for (field, tag) in [("x", "{x | length}"), ("list", "{list | join: ''}")] {
+        let many = format!("\"{}\"", tag.repeat(200));
+        assert_eq!(
+            body(Format::Json, &many, &data),
+            Err(unfit(field, Reason::TooCostly))
+        );
+    }
     let url = UrlTemplate::parse(&format!("https://h.example/{}", "{x | length}".repeat(200)))
         .expect("URL");
     let (rendered, _) = with(&data, |values, missing| url.render(values, missing));
@@ -312,4 +315,32 @@ fn work_and_size_are_bounded() {
     let header = HeaderTemplate::parse(&"{x|trim|length}{x|length}".repeat(90)).expect("header");
     let (rendered, _) = with(&data, |values, missing| header.render(values, missing));
     assert_eq!(rendered, Err(unfit("x", Reason::TooCostly)));
+}
+
+#[test]
+fn stored_comment_may_contain_what_is_a_tag_now() {
+    let text = "<a><!-- {x | upper} {\"b\"} -->{x}</a>";
+    assert!(BodyTemplate::parse(Format::Xml, text).is_err());
+    let stored = BodyTemplate::read(Format::Xml, text, crate::validation::Source::Table);
+    let (rendered, _) = with(&json!({"x": "1"}), |values, missing| {
+        stored
+            .expect("loads")
+            .render(values, Audience::Receiver, missing)
+    });
+    assert_eq!(rendered.as_deref(), Ok(&*text.replace("{x}", "1")));
+}
+
+#[test]
+fn error_does_not_show_what_follows_the_path() {
+    let unclosed = "Bearer {x | default: 'sk_live_0123456789";
+    for text in [
+        unclosed,
+        "{x | botAAE0123456789token}",
+        "{x | sk_live_0123}",
+    ] {
+        let error = HeaderTemplate::parse(text)
+            .expect_err("invalid")
+            .to_string();
+        assert!(!error.contains("0123"), "{error}");
+    }
 }

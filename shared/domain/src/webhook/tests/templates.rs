@@ -19,7 +19,9 @@ fn invalid_filters_are_named_at_their_field() {
         };
         assert_eq!(pointers, [pointer]);
         assert!(
-            errors[0].detail.starts_with("contains the tag `{a"),
+            errors[0]
+                .detail
+                .starts_with("contains a tag with the path `a`"),
             "{errors:?}"
         );
         // Stored under older rules, it is text.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     condition::{Condition, subject::Subject},
     json, media_type,
-    validation::{Validated, ValidationErrors},
+    validation::{Source, Validated, ValidationErrors},
 };
 
 /// A condition on a response: `status_code`, `headers` by lower-case name, and `body`, which is
@@ -19,11 +19,19 @@ pub struct SuccessWhen(Condition);
 const ROOTS: [&str; 3] = ["status_code", "headers", "body"];
 
 impl SuccessWhen {
-    /// Parses a condition from a client.
+    /// Parses a condition from a client, or loads a stored one.
     ///
     /// # Errors
-    /// Reports every invalid part, and a field that no response has.
-    pub fn parse(value: Value) -> Validated<Self> {
+    /// Reports every invalid part, and a field that no response has; for a stored one only unknown
+    /// structure.
+    pub fn read(value: Value, source: Source) -> Validated<Self> {
+        match source {
+            Source::Client => Self::parse(value),
+            Source::Table => Condition::restore(value).map(Self),
+        }
+    }
+
+    fn parse(value: Value) -> Validated<Self> {
         let condition = Condition::parse(value)?;
         let is_of_response = |field: &str| {
             let root = field.split('.').next().unwrap_or_default();
@@ -39,14 +47,6 @@ impl SuccessWhen {
             ))),
             None => Ok(Self(condition)),
         }
-    }
-
-    /// Loads a stored condition.
-    ///
-    /// # Errors
-    /// Fails only on unknown structure.
-    pub fn restore(value: Value) -> Validated<Self> {
-        Condition::restore(value).map(Self)
     }
 
     /// The condition.
@@ -163,7 +163,7 @@ mod tests {
         let of_element =
             json!({"any_of": "body.list", "where": {"field": "status", "op": "exists"}});
         assert_eq!(
-            SuccessWhen::restore(of_element.clone()),
+            SuccessWhen::read(of_element.clone(), Source::Table),
             Ok(when(of_element))
         );
     }

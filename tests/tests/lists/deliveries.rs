@@ -35,14 +35,10 @@ fn deliveries(events: &[EventId], webhooks: &[WebhookId]) -> Vec<String> {
     events.iter().flat_map(of).collect()
 }
 
-/// The number of deliveries that a call reads.
+/// The number of deliveries that a call reads by key.
 fn deliveries_read(call: &Call) -> usize {
-    let keys = call.request["RequestItems"]["table"]["Keys"].as_array();
-    let of_deliveries = |key: &&Value| {
-        let pk = key["pk"]["S"].as_str();
-        pk.is_some_and(|pk| pk.starts_with("deliveries#"))
-    };
-    keys.into_iter().flatten().filter(of_deliveries).count()
+    let keys = &call.request["RequestItems"]["table"]["Keys"];
+    keys.to_string().matches(r#""deliveries#"#).count()
 }
 
 #[tokio::test]

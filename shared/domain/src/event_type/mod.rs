@@ -4,6 +4,7 @@
 //! sends the sample.
 
 mod catalogue;
+mod tickets;
 
 use serde_json::Value;
 

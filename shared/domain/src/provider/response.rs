@@ -24,9 +24,8 @@ impl ResponseSettings {
         let mut fields = FieldReader::of(value)?;
         let id_pointer =
             fields.defaulted("id_pointer", None, |value| Pointer::read(value).map(Some));
-        let success_when = fields.defaulted("success_when", None, |value| match source {
-            Source::Client => SuccessWhen::parse(value).map(Some),
-            Source::Table => SuccessWhen::restore(value).map(Some),
+        let success_when = fields.defaulted("success_when", None, |value| {
+            SuccessWhen::read(value, source).map(Some)
         });
         fields.finish(
             id_pointer

@@ -189,9 +189,8 @@ impl Settings {
         let rate = fields.defaulted("rate_limit_per_second", None, |value| {
             whole(1, 1000)(value).map(Some)
         });
-        let success_when = fields.defaulted("success_when", None, |value| match source {
-            Source::Client => SuccessWhen::parse(value).map(Some),
-            Source::Table => SuccessWhen::restore(value).map(Some),
+        let success_when = fields.defaulted("success_when", None, |value| {
+            SuccessWhen::read(value, source).map(Some)
         });
         let labels = fields.defaulted("labels", Vec::new(), |value| {
             list(0, MAX_LABELS, |label| text(MAX_LABEL)(label))(value).map(distinct)

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{BuiltIn, tickets::tickets};
+use super::{BuiltIn, Row, tickets::tickets};
 
 pub(super) static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
     [
@@ -24,8 +24,6 @@ pub(super) static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
     })
     .collect()
 });
-
-pub(super) type Row = (&'static str, &'static str, Value);
 
 fn conversations() -> Vec<Row> {
     vec![

@@ -21,6 +21,9 @@ pub struct BuiltIn {
     pub example: Value,
 }
 
+/// Name, description and sample data, as the tables write them.
+type Row = (&'static str, &'static str, Value);
+
 /// All built-in event types.
 pub fn catalogue() -> &'static [BuiltIn] {
     &CATALOGUE

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::catalogue::Row;
+use super::Row;
 
 pub(super) fn tickets() -> Vec<Row> {
     let ticket = |status: &str| {

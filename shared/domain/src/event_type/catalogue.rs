@@ -2,9 +2,13 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{BuiltIn, Row, tickets::tickets};
+use super::{
+    BuiltIn, Row,
+    messages::{calls, messages, received},
+    tickets::tickets,
+};
 
 pub(super) static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
     [
@@ -13,6 +17,7 @@ pub(super) static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
         tickets(),
         messages(),
         calls(),
+        received(),
         tieline(),
     ]
     .into_iter()
@@ -78,106 +83,6 @@ fn insights() -> Vec<Row> {
             "insight.sentiment",
             "The sentiment of a chat was generated.",
             json!({"chat_id": "chat_1042", "sentiment": "negative", "score": -0.42}),
-        ),
-    ]
-}
-
-fn messages() -> Vec<Row> {
-    let message = |channel: &str, to: &str, status: &str| {
-        json!({
-            "message_id": "msg_01K3S0M3ZC0000000000000000",
-            "channel": channel,
-            "provider": "Example provider",
-            "provider_message_id": "a81f20",
-            "to": to,
-            "status": status,
-            "metadata": {"order": "20817"},
-        })
-    };
-    let failed = |channel, to| {
-        let mut message = message(channel, to, "failed");
-        message["error"] = json!("the provider responded with 400");
-        message
-    };
-    let (phone, address, user) = ("+15555550100", "ana@example.com", "chat-user-88");
-    vec![
-        (
-            "sms.sent",
-            "A provider accepted an SMS.",
-            message("sms", phone, "sent"),
-        ),
-        (
-            "sms.delivered",
-            "An SMS reached its recipient.",
-            message("sms", phone, "delivered"),
-        ),
-        (
-            "sms.failed",
-            "An SMS could not be delivered.",
-            failed("sms", phone),
-        ),
-        (
-            "email.sent",
-            "A provider accepted an e-mail.",
-            message("email", address, "sent"),
-        ),
-        (
-            "email.delivered",
-            "An e-mail reached its recipient.",
-            message("email", address, "delivered"),
-        ),
-        (
-            "email.failed",
-            "An e-mail could not be delivered.",
-            failed("email", address),
-        ),
-        (
-            "chatbot.sent",
-            "A provider accepted a chatbot message.",
-            message("chatbot", user, "sent"),
-        ),
-        (
-            "chatbot.delivered",
-            "A chatbot message reached its recipient.",
-            message("chatbot", user, "delivered"),
-        ),
-        (
-            "chatbot.failed",
-            "A chatbot message could not be delivered.",
-            failed("chatbot", user),
-        ),
-    ]
-}
-
-fn calls() -> Vec<Row> {
-    let call = |more: Value| {
-        let mut call = json!({
-            "call_id": "call_01K3S0M3ZC0000000000000000",
-            "provider": "Example provider",
-            "provider_call_id": "c-4471",
-            "to": "+15555550100",
-            "metadata": {"order": "20817"},
-        });
-        if let (Value::Object(call), Value::Object(more)) = (&mut call, more) {
-            call.extend(more);
-        }
-        call
-    };
-    vec![
-        (
-            "call.status",
-            "The status of a call changed.",
-            call(json!({"status": "completed", "provider_status": "completed"})),
-        ),
-        (
-            "call.recording",
-            "A recording of a call is ready.",
-            call(json!({"recording_url": "https://calls.example.com/recordings/c-4471.mp3"})),
-        ),
-        (
-            "call.event",
-            "A provider reported something else about a call.",
-            call(json!({"event": {"digits": "1"}})),
         ),
     ]
 }

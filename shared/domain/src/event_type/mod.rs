@@ -4,6 +4,7 @@
 //! sends the sample.
 
 mod catalogue;
+mod messages;
 mod tickets;
 
 use serde_json::Value;
@@ -142,8 +143,26 @@ mod tests {
                 Some(built_in.name)
             );
         }
-        assert_eq!(names.len(), 38);
+        assert_eq!(names.len(), 42);
         assert!(find("sms.*").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn types_of_received_messages_are_reserved() {
+        let fields = "from from_name id media provider provider_id raw text to";
+        for name in [
+            "sms.received",
+            "email.received",
+            "chatbot.received",
+            "call.incoming",
+        ] {
+            let kind = EventType::parse(name).expect("an event type");
+            assert!(kind.is_reserved(), "{name}");
+            let data = find(name).expect(name).example.as_object();
+            let mut names: Vec<&str> = data.expect(name).keys().map(String::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names.join(" "), fields, "{name}");
+        }
     }
 
     #[test]

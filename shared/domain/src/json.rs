@@ -12,11 +12,14 @@
 //!
 //! A document without any of this costs one parse and a check of every nineteenth byte.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use encoding_rs::{Encoding, UTF_8};
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde::{
+    Deserializer as _,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::{Deserializer, Map, Value};
 
 /// Minimum number of digits, including the decimal point, of a number that may lose digits. `i64`
 /// represents any 18 digits, and a decimal number of 17 digits counts as a double.
@@ -42,6 +45,38 @@ pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
             }
         }),
         None => strict,
+    }
+}
+
+/// The members of an object whose end is missing or invalid, up to there. A number at the end may
+/// be cut. Empty if the document is no object.
+pub fn members_of_part(bytes: &[u8]) -> Map<String, Value> {
+    let bytes = without_bom(bytes);
+    // The last character may be cut.
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let repaired = repair(text);
+    let mut members = Map::new();
+    let mut parser = Deserializer::from_str(repaired.as_deref().unwrap_or(text));
+    // The error is where the part ends.
+    let _ = parser.deserialize_map(Members(&mut members));
+    members
+}
+
+/// Stores the members of an object as they are parsed.
+struct Members<'a>(&'a mut Map<String, Value>);
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, value)) = map.next_entry()? {
+            self.0.insert(name, value);
+        }
+        Ok(())
     }
 }
 
@@ -157,6 +192,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn part_of_an_object_has_its_complete_members() {
+        for (part, members) in [
+            (r#"{"a": "b", "c": {"d": [1"#, json!({"a": "b"})),
+            (r#"{"a": "b", "c": "d"#, json!({"a": "b"})),
+            (r#"{"a": "b", "c": "d""#, json!({"a": "b", "c": "d"})),
+            ("\u{feff}{\"a\": \"\\ud83d\", \"b", json!({"a": "\u{fffd}"})),
+            (r#"{"a": "b"} rest"#, json!({"a": "b"})),
+            (r#"{"a": "b", c}"#, json!({"a": "b"})),
+            (r#"["a"#, json!({})),
+            ("<html>", json!({})),
+            ("", json!({})),
+        ] {
+            assert_eq!(
+                Value::Object(members_of_part(part.as_bytes())),
+                members,
+                "{part}"
+            );
+        }
+        let cut = &r#"{"a": "b", "c": "é"#.as_bytes()[..17];
+        assert_eq!(Value::Object(members_of_part(cut)), json!({"a": "b"}));
+    }
 
     #[test]
     fn valid_json_is_parsed() {

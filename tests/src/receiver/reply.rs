@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::StatusCode, response::Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
 /// A scripted reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) enum Mode {
     Held,
     Hang,
     Drip,
+    Cut,
     CrashBefore,
     CrashAfter,
 }
@@ -56,6 +57,12 @@ impl Reply {
         Self::status(200).mode(Mode::Drip)
     }
 
+    /// Closes the connection after the body, before the response is complete.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        self.mode(Mode::Cut)
+    }
+
     /// The sender's process crashes before the request is recorded.
     pub fn crash_before() -> Self {
         Self::status(200).mode(Mode::CrashBefore)
@@ -88,6 +95,16 @@ impl Reply {
         }
     }
 
+    /// Changes the body, which must be text.
+    ///
+    /// # Panics
+    /// If the body is not UTF-8.
+    #[must_use]
+    pub fn map_body(self, change: impl FnOnce(String) -> String) -> Self {
+        let body = String::from_utf8(self.body.clone()).expect("text");
+        self.body(change(body))
+    }
+
     fn mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
@@ -100,6 +117,15 @@ impl Reply {
         }
         let body = match self.mode {
             Mode::Immediate | Mode::Echo | Mode::Held => Body::from(self.body),
+            Mode::Cut => {
+                let body = stream::iter([Ok(self.body)]);
+                // The server drops what it has not sent yet.
+                let end = stream::once(async {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Err(std::io::Error::other("cut"))
+                });
+                Body::from_stream(body.chain(end))
+            }
             Mode::Hang | Mode::CrashBefore | Mode::CrashAfter => std::future::pending().await,
             Mode::Drip => Body::from_stream(stream::unfold((), async |()| {
                 tokio::time::sleep(Duration::from_millis(100)).await;

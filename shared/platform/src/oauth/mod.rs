@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use domain::account::{
     Account, OAuth2,
-    oauth_tokens::{Failure, IssuedTokens, Lease, Step},
+    oauth_tokens::{IssuedTokens, Lease, Step},
     token_response::Report,
 };
 use http::StatusCode;
@@ -76,6 +76,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 const MIN_FETCH_TIME: Duration = Duration::from_millis(500);
 /// Time that a lease outlives its holder's request: two writes of the table with retries.
 const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(25);
+/// Maximum number of attempts to store the result of a fetch.
+const STORE_ATTEMPTS: u32 = 3;
 /// Poll interval of waiting callers: initial and maximum.
 const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
@@ -206,69 +208,59 @@ impl Tokens<'_> {
             .request(account, settings, &lease, previous.refresh.as_ref(), time)
             .await;
         let elapsed = started.elapsed();
-        // A server that keeps the refresh token need not send it again (RFC 6749, section 6).
-        let refresh = fetched.refresh.or(previous.refresh);
-        let (issued, token) = match fetched.token {
-            Ok(token) => {
-                let access = token.access.clone();
-                (
-                    IssuedTokens {
-                        token: Some(token),
-                        refresh,
-                        lease: None,
-                        failure: None,
-                    },
-                    Ok(access),
-                )
-            }
-            Err(TokenError::NoToken(reason)) => {
-                let failure = Some(Failure {
-                    lease: lease.id,
-                    reason: reason.clone(),
-                });
-                (
-                    IssuedTokens {
-                        token: previous.token,
-                        refresh,
-                        lease: None,
-                        failure,
-                    },
-                    Err(reason),
-                )
-            }
-            Err(TokenError::Timeout) => {
-                let reason = "the token endpoint did not respond within the timeout".to_owned();
-                let issued = IssuedTokens {
-                    token: previous.token,
-                    refresh,
-                    lease: None,
-                    failure: None,
-                };
-                (issued, Err(reason))
-            }
+        let (outcome, token) = match fetched.token {
+            Ok(issued) => (Ok(issued.clone()), Ok(issued.access)),
+            Err(TokenError::NoToken(reason)) => (Err(Some(reason.clone())), Err(reason)),
+            Err(TokenError::Timeout) => (
+                Err(None),
+                Err("the token endpoint did not respond within the timeout".to_owned()),
+            ),
         };
-        // The token is usable even if the write fails. The write is retried once, because it may
-        // contain a new refresh token. Condition failed: the lease expired in the meantime, and
-        // another caller continued.
-        let written = self
-            .table
-            .save_tokens(account, settings, &mut seen, issued.clone(), self.keys)
-            .await;
-        if let Err(error) = written {
-            tracing::warn!(account = %account.id, %error, "failed to store token; retrying once");
-            if let Err(error) = self
-                .table
-                .save_tokens(account, settings, &mut seen, issued, self.keys)
-                .await
-            {
-                tracing::error!(account = %account.id, %error, "failed to store token");
-            }
-        }
+        // The token is usable even if this fails.
+        self.store(account, settings, seen, |issued: IssuedTokens| {
+            let (outcome, refresh) = (outcome.clone(), fetched.refresh.clone());
+            issued.fetched(&lease.id, previous.refresh.as_ref(), outcome, refresh)
+        })
+        .await;
         Ok(Some(FetchedToken {
             token,
             status: fetched.status,
             report: fetched.report,
             elapsed,
         }))
+    }
+
+    /// Stores the result of a fetch, which may contain a new refresh token: retries errors, and
+    /// applies `fetched` again if the row has changed.
+    async fn store(
+        &self,
+        account: &Account,
+        settings: &OAuth2,
+        mut seen: StoredTokens,
+        fetched: impl Fn(IssuedTokens) -> Option<IssuedTokens>,
+    ) {
+        for _ in 0..STORE_ATTEMPTS {
+            let Some(issued) = fetched(seen.issued.clone()) else {
+                return;
+            };
+            let written = self
+                .table
+                .save_tokens(account, settings, &mut seen, issued, self.keys)
+                .await;
+            let reread = match written {
+                Ok(Written::Yes) => return,
+                Ok(Written::ConditionFailed) => {
+                    self.table.load_tokens(account, settings, self.keys).await
+                }
+                Err(error) => Err(error),
+            };
+            match reread {
+                Ok(reread) => seen = reread,
+                Err(error) => {
+                    tracing::warn!(account = %account.id, %error, "failed to store token");
+                }
+            }
+        }
+        tracing::error!(account = %account.id, "failed to store token; not retrying");
     }
 }

@@ -6,7 +6,7 @@ use domain::{
     account::{
         Account, OAuth2,
         oauth_tokens::{IssuedToken, Lease},
-        token_response::{Report, TokenResponse},
+        token_response::{Report, TokenResponse, refresh_token_of_part},
     },
     outgoing::HOPS_HEADER,
 };
@@ -37,7 +37,7 @@ pub(super) enum TokenError {
 pub(super) struct Fetched {
     /// The token, or why there is none.
     pub(super) token: Result<IssuedToken, TokenError>,
-    /// New refresh token, if the response contains one.
+    /// New refresh token, if the response contains one, even if that is an error.
     pub(super) refresh: Option<SecretString>,
     /// Status of the response, if there was one.
     pub(super) status: Option<StatusCode>,
@@ -89,10 +89,10 @@ impl Tokens<'_> {
         }
         // The last value of an incomplete form may be cut.
         let whole = !response.truncated && response.incomplete.is_none();
-        let body = if whole || domain::json::read(&response.body).is_ok() {
-            response.body
+        let (body, of_part) = if whole || domain::json::read(&response.body).is_ok() {
+            (response.body, None)
         } else {
-            Vec::new()
+            (Vec::new(), refresh_token_of_part(&response.body))
         };
         let TokenResponse {
             token,
@@ -112,7 +112,7 @@ impl Tokens<'_> {
         });
         Fetched {
             token,
-            refresh,
+            refresh: refresh.or(of_part),
             status: Some(response.status),
             report,
         }

@@ -1,8 +1,8 @@
 //! Token endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
 //!
 //! A refresh token may be single-use: once the server has replaced it, the old one is invalid.
-//! [`TokenResponse::read`] therefore finds the new one in every 2xx response, even without a usable
-//! access token.
+//! [`TokenResponse::read`] therefore finds the new one in every response, whatever its status and
+//! even without a usable access token, and [`refresh_token_of_part`] in one that is cut.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -87,13 +87,27 @@ impl TokenResponse {
             token_type: text(&document, "token_type").and_then(|text| shown(text, &secrets)),
             expires_in,
         };
-        let refresh = text(&document, "refresh_token").filter(|_| status.is_success());
         Self {
             token,
-            refresh: refresh.map(SecretString::from),
+            refresh: refresh_token(&document),
             report,
         }
     }
+}
+
+/// The new refresh token in the received part of a response.
+pub fn refresh_token_of_part(body: &[u8]) -> Option<SecretString> {
+    let members = json::members_of_part(body);
+    if !members.is_empty() {
+        return refresh_token(&members.into());
+    }
+    // The last value may be cut.
+    let end = body.iter().rposition(|byte| *byte == b'&')?;
+    refresh_token(&document(&body[..end]))
+}
+
+fn refresh_token(document: &Value) -> Option<SecretString> {
+    text(document, "refresh_token").map(SecretString::from)
 }
 
 /// Fields of the response; null if it has none.

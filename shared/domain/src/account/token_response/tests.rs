@@ -171,12 +171,44 @@ fn new_refresh_token_is_kept_despite_other_errors() {
         "\u{feff}{\"refresh_token\": \"new\", \"x\": \"\\udc00\"}",
         "refresh_token=new&access_token=a+b",
     ] {
-        let refresh = read(OK, body).refresh.expect(body);
-        assert_eq!(refresh.expose_secret(), "new", "{body}");
-        assert!(
-            read(StatusCode::BAD_REQUEST, body).refresh.is_none(),
-            "{body}"
-        );
+        for status in [200, 203, 302, 400, 401, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let refresh = read(status, body).refresh.expect(body);
+            assert_eq!(refresh.expose_secret(), "new", "{status} {body}");
+        }
+    }
+    for body in [
+        r#"{"error": "invalid_grant"}"#,
+        r#"{"refresh_token": ""}"#,
+        r#"{"refresh_token": null}"#,
+        r#"{"refresh_token": ["new"]}"#,
+        "refresh_token=&error=x",
+        "<html>refresh_token=new</html>",
+    ] {
+        for status in [OK, StatusCode::BAD_REQUEST] {
+            assert!(read(status, body).refresh.is_none(), "{status} {body}");
+        }
+    }
+}
+
+#[test]
+fn new_refresh_token_is_found_in_part_of_a_response() {
+    for (part, refresh) in [
+        (
+            r#"{"refresh_token": "new", "access_token": "a"#,
+            Some("new"),
+        ),
+        (r#"{"error": "x", "refresh_token": "new""#, Some("new")),
+        (r#"{"error": "x", "refresh_token": "ne"#, None),
+        ("refresh_token=new&access_token=a", Some("new")),
+        ("access_token=a&refresh_token=ne", None),
+        ("refresh_token=ne", None),
+        ("<html>", None),
+        ("", None),
+    ] {
+        let found = refresh_token_of_part(part.as_bytes());
+        let found = found.as_ref().map(SecretString::expose_secret);
+        assert_eq!(found, refresh, "{part}");
     }
 }
 

@@ -10,13 +10,16 @@
 mod reports;
 mod response;
 
+use std::fmt::Display;
+
 use domain::{
     event::Event,
-    inbound::{self, Key, Receiver, received},
+    inbound::{self, Key, Receiver, Verification, received},
     pattern::EventType,
     time,
 };
 use http::Method;
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt, Response};
 use platform::{
     clock,
@@ -130,16 +133,8 @@ async fn publish(
         return Err(Rejection::Inactive.into());
     }
     let now = time::of_event(clock::now());
-    if let Err(reason) = receiver.verification.verify(call, now) {
-        telemetry::metric("inbound_refused", 1);
-        tracing::warn!(service = %receiver.service, %reason, "inbound request rejected: verification failed");
-        return Err(Rejection::Unverified {
-            scheme: receiver.verification.challenge_scheme(),
-        }
-        .into());
-    }
-    if let Some(challenge) = receiver.verification.challenge(call.body) {
-        return Ok(Accepted::Challenge(challenge));
+    if let Some(challenge) = verify(&receiver.verification, receiver.service, call, now)? {
+        return Ok(challenge);
     }
     let hops = inbound::hops(call.headers).map_err(Rejection::from)?;
     let mut event = Event {
@@ -177,6 +172,24 @@ async fn publish(
     }
     tracing::info!(service = %receiver.service, event = %event.id, hops, "inbound request accepted");
     Ok(Accepted::Event(event.id))
+}
+
+/// Verifies a request to the URL of `owner`. Returns the response to a challenge, which has no
+/// other effect.
+fn verify(
+    verification: &Verification,
+    owner: impl Display,
+    call: &inbound::Request<'_>,
+    now: Timestamp,
+) -> Result<Option<Accepted>, Rejection> {
+    if let Err(reason) = verification.verify(call, now) {
+        telemetry::metric("inbound_refused", 1);
+        tracing::warn!(%owner, %reason, "inbound request rejected: verification failed");
+        return Err(Rejection::Unverified {
+            scheme: verification.challenge_scheme(),
+        });
+    }
+    Ok(verification.challenge(call.body).map(Accepted::Challenge))
 }
 
 /// The last segment of the path, as a key.

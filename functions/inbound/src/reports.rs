@@ -1,4 +1,5 @@
-//! Accepts status reports of providers: one message on the queue `deliveries` for each report.
+//! Accepts status reports of providers: one message on the queue `deliveries` for each report. A
+//! request that fails the provider's verification is rejected.
 //!
 //! Entries that map to no report, such as a status without a mapping, are skipped with a 202,
 //! because the provider would only send them again. The delivery function finds the message of a
@@ -18,6 +19,7 @@ use platform::{
 use super::{
     App, InboundError,
     response::{Accepted, Rejection},
+    verify,
 };
 
 /// Space reserved for the message's own fields in the event, in bytes.
@@ -28,10 +30,13 @@ pub(super) async fn accept(
     reporter: &Reporter,
     call: &inbound::Request<'_>,
 ) -> Result<Accepted, InboundError> {
+    let received_at = clock::now();
+    if let Some(challenge) = verify(&reporter.verification, reporter.provider, call, received_at)? {
+        return Ok(challenge);
+    }
     let hops = inbound::hops(call.headers).map_err(Rejection::from)?;
     let read =
         callback::read(&reporter.mapping, reporter.channel, call).map_err(Rejection::from)?;
-    let received_at = clock::now();
     let (count, mut outgoing) = (read.len(), Vec::with_capacity(read.len()));
     for callback in read
         .into_iter()

@@ -2,6 +2,7 @@
 //! that no crash loses or duplicates a message.
 
 mod api;
+mod callbacks;
 mod chosen;
 mod points;
 mod schedule;

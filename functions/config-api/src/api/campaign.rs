@@ -168,8 +168,8 @@ pub struct ImportInput {
     /// creates the resource under another name, and `fail` rejects the import.
     #[schema(default = "fail")]
     pub on_conflict: Option<OnConflict>,
-    /// Keys of the bundle's providers, by their names in the bundle. Providers without keys get the
-    /// status `needs_secrets`.
+    /// Keys of the bundle's providers, by their names in the bundle. Providers without their secrets
+    /// get the status `needs_secrets`.
     pub secrets: Option<BTreeMap<String, ProviderKeys>>,
     /// Report what the import would do, without changing anything.
     #[schema(default = false)]
@@ -188,4 +188,6 @@ pub enum OnConflict {
 pub struct ProviderKeys {
     pub api_key: Option<String>,
     pub secret_key: Option<String>,
+    /// Secret of the provider's `callback.verification`: its `secret`, `password` or `value`.
+    pub verification_secret: Option<String>,
 }

@@ -34,6 +34,7 @@ mod access;
 mod account;
 mod attempt;
 mod call;
+mod callback;
 mod campaign;
 mod condition;
 mod delivery;
@@ -56,9 +57,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::{
-    access::*, account::*, attempt::*, call::*, campaign::*, condition::*, delivery::*, event::*,
-    ids::*, message::*, problem::*, provider::*, retry::*, service::*, validation::*,
-    verification::*, webhook::*, webhook_action::*,
+    access::*, account::*, attempt::*, call::*, callback::*, campaign::*, condition::*,
+    delivery::*, event::*, ids::*, message::*, problem::*, provider::*, retry::*, service::*,
+    validation::*, verification::*, webhook::*, webhook_action::*,
 };
 
 /// A page of a list, newest first.

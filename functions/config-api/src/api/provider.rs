@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    callback, provider,
+    callback::CallbackSettings,
+    provider,
     secrets::mask::{self, hint},
     template::BodyTemplate,
     time::show_millis,
@@ -18,7 +19,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Channel, Condition, Format, MessageOrCallStatus, Method, Warning, headers, warnings};
+use super::{
+    Channel, Condition, Format, Method, ProviderCallback, ProviderCallbackInput, Warning, headers,
+    warnings,
+};
 
 mirror! {
     /// Whether a provider can be used.
@@ -26,7 +30,7 @@ mirror! {
     ProviderStatus of provider::Status {
         /// It can send.
         Active,
-        /// It was imported without its keys and can't send.
+        /// It was imported without its secrets and can't send.
         NeedsSecrets,
     }
 }
@@ -55,7 +59,7 @@ pub struct ProviderInput {
     pub auth: Option<ProviderAuth>,
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
-    pub callback: Option<ProviderCallback>,
+    pub callback: Option<ProviderCallbackInput>,
 }
 
 /// Fields of a provider to change (RFC 7396). `null` resets a field to its default; omitted fields,
@@ -83,10 +87,10 @@ pub struct Provider {
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallback>,
-    /// URL for the provider's status reports; null without `callback`. Keep it secret: anyone who
-    /// knows it can post reports.
+    /// URL for the provider's status reports; null without `callback`. Without a `verification`,
+    /// keep it secret: anyone who knows it can post reports.
     pub callback_url: Option<String>,
-    /// `needs_secrets`: the provider was imported without its keys and can't send.
+    /// `needs_secrets`: the provider was imported without its secrets and can't send.
     pub status: ProviderStatus,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -156,20 +160,6 @@ pub struct ProviderResponse {
     pub success_when: Option<Condition>,
 }
 
-/// How the provider's status reports are read: JSON, forms or query parameters.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ProviderCallback {
-    /// JSON pointer to the message ID in the report: the provider's or Tieline's.
-    #[schema(example = "/MessageSid")]
-    pub id_pointer: String,
-    #[schema(example = "/MessageStatus")]
-    pub status_pointer: String,
-    /// Maps the provider's statuses to Tieline's. Optional for calls.
-    pub statuses: Option<BTreeMap<String, MessageOrCallStatus>>,
-    /// JSON pointer to the URL of a call's recording.
-    pub recording_pointer: Option<String>,
-}
-
 #[derive(Debug, ToSchema)]
 pub struct ProviderTest {
     /// The recipient.
@@ -195,7 +185,7 @@ pub struct BundledProvider {
     auth: ProviderAuth,
     request: Option<ProviderRequest>,
     response: Option<ProviderResponse>,
-    callback: Option<ProviderCallback>,
+    callback: Option<Value>,
 }
 
 impl From<&provider::Settings> for BundledProvider {
@@ -211,7 +201,7 @@ impl From<&provider::Settings> for BundledProvider {
             auth: (&settings.auth).into(),
             request: settings.request.as_ref().map(ProviderRequest::from),
             response: is_set.then(|| response.into()),
-            callback: settings.callback.as_ref().map(ProviderCallback::from),
+            callback: settings.callback.as_ref().map(CallbackSettings::public),
         }
     }
 }
@@ -244,7 +234,7 @@ impl Provider {
             auth,
             request,
             response,
-            callback,
+            callback: _,
         } = settings.into();
         let key_hint = |key: &Option<SecretString>| hint(key.as_ref()?.expose_secret());
         Self {
@@ -260,7 +250,7 @@ impl Provider {
             auth,
             request,
             response,
-            callback,
+            callback: settings.callback.as_ref().map(ProviderCallback::from),
             callback_url,
             status: settings.status().into(),
             created_at: show_millis(provider.created_at),
@@ -315,27 +305,6 @@ impl From<&provider::RequestTemplate> for ProviderRequest {
             headers: Some(headers(extra)),
             body: body.as_ref().map(BodyTemplate::as_str).map(str::to_owned),
             limits: Some(limits.collect()),
-        }
-    }
-}
-
-impl From<&callback::Mapping> for ProviderCallback {
-    fn from(mapping: &callback::Mapping) -> Self {
-        let callback::Mapping {
-            id_pointer,
-            status_pointer,
-            statuses,
-            recording_pointer,
-        } = mapping;
-        let statuses = statuses
-            .iter()
-            .map(|(theirs, ours)| (theirs.clone(), (*ours).into()));
-        let recording = recording_pointer.as_ref();
-        Self {
-            id_pointer: id_pointer.as_str().to_owned(),
-            status_pointer: status_pointer.as_str().to_owned(),
-            statuses: Some(statuses.collect()),
-            recording_pointer: recording.map(|pointer| pointer.as_str().to_owned()),
         }
     }
 }

@@ -36,6 +36,12 @@ impl Mapping {
     /// Reports every invalid field.
     pub fn parse(value: Value, channel: Channel) -> Validated<Self> {
         let mut fields = FieldReader::of(value)?;
+        let mapping = Self::take(&mut fields, channel);
+        fields.finish(mapping)
+    }
+
+    /// Reads the fields of a mapping in a document with more fields.
+    pub(super) fn take(fields: &mut FieldReader, channel: Channel) -> Option<Self> {
         let id_pointer = fields.required("id_pointer", Pointer::read);
         let status_pointer = fields.required("status_pointer", Pointer::read);
         let statuses = if channel == Channel::Call {
@@ -51,15 +57,12 @@ impl Mapping {
             }
             Pointer::read(value).map(Some)
         });
-        let parsed = (|| {
-            Some(Self {
-                id_pointer: id_pointer?,
-                status_pointer: status_pointer?,
-                statuses: statuses?,
-                recording_pointer: recording_pointer?,
-            })
-        })();
-        fields.finish(parsed)
+        Some(Self {
+            id_pointer: id_pointer?,
+            status_pointer: status_pointer?,
+            statuses: statuses?,
+            recording_pointer: recording_pointer?,
+        })
     }
 
     /// The document that [`Mapping::parse`] reads.

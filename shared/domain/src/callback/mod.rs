@@ -6,12 +6,13 @@
 //! [`crate::message::Message::reported`] applies them.
 
 mod mapping;
+mod settings;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::mapping::Mapping;
+pub use self::{mapping::Mapping, settings::CallbackSettings};
 use crate::{
     id::ProviderId,
     inbound::{self, payload},

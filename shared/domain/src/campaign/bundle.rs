@@ -5,7 +5,7 @@
 //! importing. (A key that is written as `{secret.api_key}` is exported as that.)
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::description;
 use crate::{
@@ -22,6 +22,8 @@ use crate::{
 pub const FORMAT: &str = "tieline.campaign/1";
 /// Maximum number of providers of a campaign.
 const MAX_PROVIDERS: usize = 2;
+/// Names of the secret of a verification, which depend on its type.
+const SECRETS: [&str; 3] = ["secret", "password", "value"];
 
 /// A parsed bundle.
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ pub(super) struct Imported {
 pub(super) struct GivenKeys {
     api_key: Option<SecretString>,
     secret_key: Option<SecretString>,
+    /// The secret of `callback.verification`.
+    verification_secret: Option<SecretString>,
 }
 
 /// Folds a name for comparison. Names are case-insensitive.
@@ -59,19 +63,21 @@ pub(super) fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// Parses `{"<provider name>": {"api_key", "secret_key"}}` by folded names.
+/// Parses `{"<provider name>": {"api_key", "secret_key", "verification_secret"}}` by folded names.
 pub(super) fn given_keys(value: Value) -> Validated<Vec<(String, GivenKeys)>> {
     let pairs = entries(MAX_PROVIDERS, |_, value| {
         let mut fields = FieldReader::of(value)?;
         let key = |value| string(value).map(|text| Some(SecretString::from(text)));
         let api_key = fields.defaulted("api_key", None, key);
         let secret_key = fields.defaulted("secret_key", None, key);
-        let keys = api_key
-            .zip(secret_key)
-            .map(|(api_key, secret_key)| GivenKeys {
-                api_key,
-                secret_key,
-            });
+        let verification_secret = fields.defaulted("verification_secret", None, key);
+        let keys = (|| {
+            Some(GivenKeys {
+                api_key: api_key?,
+                secret_key: secret_key?,
+                verification_secret: verification_secret?,
+            })
+        })();
         fields.finish(keys)
     })(value)?;
     Ok(pairs)
@@ -205,25 +211,13 @@ fn imported(
     let Value::Object(map) = &mut document else {
         return Err(ValidationErrors::here("must be an object"));
     };
-    for field in ["api_key", "secret_key", "default"] {
-        if map.contains_key(field) {
-            return Err(ValidationErrors::here(
-                "is not allowed in a bundle. Supply keys in `secrets`.",
-            )
-            .under(field));
-        }
-    }
+    check_without_secrets(map)?;
     let own = map.get("name").and_then(Value::as_str).map(fold);
     if let Some((_, keys)) = keys
         .iter()
         .find(|(name, _)| own.as_deref() == Some(fold(name).as_str()))
     {
-        for (field, key) in [("api_key", &keys.api_key), ("secret_key", &keys.secret_key)] {
-            map.insert(
-                field.to_owned(),
-                json!(key.as_ref().map(ExposeSecret::expose_secret)),
-            );
-        }
+        add_secrets(map, keys)?;
     }
     let mut masks = Vec::new();
     let mut unmask = |pointer: String, value: &mut Value| {
@@ -257,4 +251,54 @@ fn imported(
     }
     let settings = provider::Settings::parse(document, allow, KeyPolicy::Optional)?;
     Ok(Imported { settings, masks })
+}
+
+/// Rejects secrets in a bundle, and a default.
+fn check_without_secrets(map: &Map<String, Value>) -> Validated<()> {
+    let refuse = || ValidationErrors::here("is not allowed in a bundle. Supply keys in `secrets`.");
+    for field in ["api_key", "secret_key", "default"] {
+        if map.contains_key(field) {
+            return Err(refuse().under(field));
+        }
+    }
+    let verification = map
+        .get("callback")
+        .map(|callback| &callback["verification"]);
+    let secret = verification.and_then(|verification| {
+        let mut fields = SECRETS
+            .iter()
+            .filter(|field| !verification[**field].is_null());
+        fields.next()
+    });
+    match secret {
+        Some(field) => Err(refuse()
+            .under(field)
+            .under("verification")
+            .under("callback")),
+        None => Ok(()),
+    }
+}
+
+/// Adds the separately supplied secrets of a provider.
+fn add_secrets(map: &mut Map<String, Value>, keys: &GivenKeys) -> Validated<()> {
+    let exposed = |key: &Option<SecretString>| json!(key.as_ref().map(ExposeSecret::expose_secret));
+    map.insert("api_key".to_owned(), exposed(&keys.api_key));
+    map.insert("secret_key".to_owned(), exposed(&keys.secret_key));
+    if keys.verification_secret.is_none() {
+        return Ok(());
+    }
+    let verification = map
+        .get_mut("callback")
+        .and_then(|callback| callback.get_mut("verification"));
+    let Some(Value::Object(verification)) = verification else {
+        let detail = "has no `verification` that could use the `verification_secret`";
+        return Err(ValidationErrors::here(detail).under("callback"));
+    };
+    let field = match verification.get("type").and_then(Value::as_str) {
+        Some("basic") => "password",
+        Some("header") => "value",
+        _ => "secret",
+    };
+    verification.insert(field.to_owned(), exposed(&keys.verification_secret));
+    Ok(())
 }

@@ -68,6 +68,9 @@ pub enum VerifyError {
     /// The time differs from now by more than 300 s.
     #[error("the timestamp is too far from the current time")]
     Stale,
+    /// The settings were imported without the secret.
+    #[error("the secret of the verification has not been set")]
+    NoSecret,
     /// The signature or secret does not match.
     #[error("the signature or secret does not match")]
     Mismatch,

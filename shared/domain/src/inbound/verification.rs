@@ -47,6 +47,31 @@ pub enum Verification {
     },
 }
 
+/// Whether the secret is required.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    /// Required.
+    Required,
+    /// It may be missing.
+    Optional,
+}
+
+impl Secret {
+    /// Reads the field of the secret; `missing` represents a secret that is allowed to be missing.
+    fn take<T>(
+        self,
+        fields: &mut FieldReader,
+        name: &str,
+        missing: T,
+        parse: impl FnOnce(Value) -> Validated<T>,
+    ) -> Option<T> {
+        match self {
+            Self::Required => fields.required(name, parse),
+            Self::Optional => fields.defaulted(name, missing, parse),
+        }
+    }
+}
+
 const ALGORITHMS: [(&str, Algorithm); 3] = [
     ("sha1", Algorithm::Sha1),
     ("sha256", Algorithm::Sha256),
@@ -60,7 +85,15 @@ impl Verification {
     /// # Errors
     /// Reports every invalid field.
     pub fn parse(value: Value) -> Validated<Self> {
-        Self::read(value, Source::Client)
+        Self::read(value, Source::Client, Secret::Required)
+    }
+
+    /// Like [`Verification::parse`], but the secret may be missing. No request passes then.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
+    pub fn parse_without_secret(value: Value) -> Validated<Self> {
+        Self::read(value, Source::Client, Secret::Optional)
     }
 
     /// Loads a stored value without checking the rules for secrets.
@@ -68,10 +101,11 @@ impl Verification {
     /// # Errors
     /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Validated<Self> {
-        Self::read(value, Source::Table)
+        Self::read(value, Source::Table, Secret::Optional)
     }
 
-    fn read(value: Value, source: Source) -> Validated<Self> {
+    fn read(value: Value, source: Source, policy: Secret) -> Validated<Self> {
+        let none = || SecretString::from("");
         let secret = |value| {
             let secret = validation::secret(value)?;
             if source == Source::Client {
@@ -81,6 +115,7 @@ impl Verification {
         };
         // Secrets of known senders. White space at an end comes from copy and paste.
         let pasted = |value| trimmed(secret(value)?, source);
+        let own = |fields: &mut FieldReader| policy.take(fields, "secret", none(), pasted);
         let standard = |value| match source {
             Source::Client => Ok(SigningSecret::parse(&string(value)?)?),
             Source::Table => Ok(SigningSecret::issued(&string(value)?.into())),
@@ -89,25 +124,32 @@ impl Verification {
         let kind = fields.required("type", string);
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
-            Some("standard_webhooks") => fields
-                .required("secret", standard)
-                .map(Self::StandardWebhooks),
-            Some("github") => fields.required("secret", pasted).map(Self::Github),
-            Some("stripe") => fields.required("secret", pasted).map(Self::Stripe),
-            Some("slack") => fields.required("secret", pasted).map(Self::Slack),
-            Some("shopify") => fields.required("secret", pasted).map(Self::Shopify),
-            Some("twilio") => fields.required("secret", pasted).map(Self::Twilio),
-            Some("hmac") => Hmac::take(&mut fields, secret).map(Self::Hmac),
+            Some("standard_webhooks") => {
+                let missing = SigningSecret::issued(&none());
+                policy
+                    .take(&mut fields, "secret", missing, standard)
+                    .map(Self::StandardWebhooks)
+            }
+            Some("github") => own(&mut fields).map(Self::Github),
+            Some("stripe") => own(&mut fields).map(Self::Stripe),
+            Some("slack") => own(&mut fields).map(Self::Slack),
+            Some("shopify") => own(&mut fields).map(Self::Shopify),
+            Some("twilio") => own(&mut fields).map(Self::Twilio),
+            Some("hmac") => {
+                let secret = policy.take(&mut fields, "secret", none(), secret);
+                Hmac::take(&mut fields, secret).map(Self::Hmac)
+            }
             Some("basic") => {
                 let username = fields.required("username", outgoing::username);
-                let password = fields.required("password", source.secret(validation::secret));
+                let parse = source.secret(validation::secret);
+                let password = policy.take(&mut fields, "password", none(), parse);
                 username
                     .zip(password)
                     .map(|(username, password)| Self::Basic { username, password })
             }
             Some("header") => {
                 let name = fields.required("name", header_name);
-                let value = fields.required("value", |value| {
+                let value = policy.take(&mut fields, "value", none(), |value| {
                     trimmed(outgoing::header_secret(value)?, source)
                 });
                 name.zip(value)
@@ -126,29 +168,52 @@ impl Verification {
 
     /// Returns the document that [`Verification::parse`] reads.
     pub fn to_value(&self) -> Value {
+        let mut map = self.public();
+        if let Some((field, secret)) = self.secret()
+            && !secret.is_empty()
+        {
+            put_secret(&mut map, field, &secret.into());
+        }
+        map.into()
+    }
+
+    /// The document without the secret.
+    pub fn public(&self) -> Map<String, Value> {
         let mut map = Map::new();
         map.insert("type".to_owned(), json!(self.name()));
         match self {
-            Self::None => {}
-            Self::StandardWebhooks(secret) => {
-                put_secret(&mut map, "secret", &secret.expose().into());
+            Self::Hmac(hmac) => hmac.put(&mut map),
+            Self::Basic { username, .. } => {
+                map.insert("username".to_owned(), json!(username));
             }
+            Self::Header { name, .. } => {
+                map.insert("name".to_owned(), json!(name.as_str()));
+            }
+            _ => {}
+        }
+        map
+    }
+
+    /// The secret, which is empty if it is missing, and the name of its field. None for a type
+    /// without a secret.
+    pub fn secret(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::None => None,
+            Self::StandardWebhooks(secret) => Some(("secret", secret.expose())),
             Self::Github(secret)
             | Self::Stripe(secret)
             | Self::Slack(secret)
             | Self::Shopify(secret)
-            | Self::Twilio(secret) => put_secret(&mut map, "secret", secret),
-            Self::Hmac(hmac) => hmac.put(&mut map),
-            Self::Basic { username, password } => {
-                map.insert("username".to_owned(), json!(username));
-                put_secret(&mut map, "password", password);
-            }
-            Self::Header { name, value } => {
-                map.insert("name".to_owned(), json!(name.as_str()));
-                put_secret(&mut map, "value", value);
-            }
+            | Self::Twilio(secret)
+            | Self::Hmac(Hmac { secret, .. }) => Some(("secret", secret.expose_secret())),
+            Self::Basic { password, .. } => Some(("password", password.expose_secret())),
+            Self::Header { value, .. } => Some(("value", value.expose_secret())),
         }
-        map.into()
+    }
+
+    /// Whether it lacks its secret.
+    pub fn lacks_secret(&self) -> bool {
+        self.secret().is_some_and(|(_, secret)| secret.is_empty())
     }
 
     /// Scheme for the `WWW-Authenticate` header of a 401 (RFC 9110, section 11.6.1). The third
@@ -177,11 +242,7 @@ impl Verification {
 }
 
 impl Hmac {
-    fn take(
-        fields: &mut FieldReader,
-        secret: impl Fn(Value) -> Validated<SecretString>,
-    ) -> Option<Self> {
-        let secret = fields.required("secret", secret);
+    fn take(fields: &mut FieldReader, secret: Option<SecretString>) -> Option<Self> {
         let header = fields.required("header", header_name);
         let algorithm = fields.defaulted("algorithm", Algorithm::Sha256, one_of(&ALGORITHMS));
         let encoding = fields.defaulted("encoding", Encoding::Hex, one_of(&ENCODINGS));
@@ -204,7 +265,6 @@ impl Hmac {
             .iter()
             .find(|(_, encoding)| *encoding == self.encoding)
             .map(|(name, _)| name);
-        put_secret(map, "secret", &self.secret);
         map.insert("header".to_owned(), json!(self.header.as_str()));
         map.insert("algorithm".to_owned(), json!(algorithm));
         map.insert("encoding".to_owned(), json!(encoding));

@@ -25,6 +25,9 @@ impl Verification {
     /// Returns why verification failed.
     pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), VerifyError> {
         let Request { headers, body, .. } = *request;
+        if self.lacks_secret() {
+            return Err(VerifyError::NoSecret);
+        }
         match self {
             Self::None => Ok(()),
             Self::StandardWebhooks(secret) => {

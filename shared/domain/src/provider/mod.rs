@@ -9,6 +9,7 @@
 pub mod auth;
 mod limits;
 mod origins;
+mod reports;
 pub mod request;
 mod response;
 pub mod settings;
@@ -55,7 +56,7 @@ pub struct Provider {
 pub enum Status {
     /// It can send.
     Active,
-    /// It was imported without its keys and can't send.
+    /// It was imported without its secrets and can't send.
     NeedsSecrets,
 }
 
@@ -100,6 +101,9 @@ impl Provider {
             .into_iter()
             .flatten()
             .for_each(|key| found.add(key.expose_secret()));
+        if let Some((_, secret)) = self.settings.verification().secret() {
+            found.add(secret);
+        }
         let keys = request::secrets(&self.settings);
         for text in filtered_secrets(self.settings.tags(), &keys) {
             found.add(&text);
@@ -194,7 +198,8 @@ pub fn choose<'a>(
     match chosen.settings.status() {
         Status::Active => Ok(chosen),
         Status::NeedsSecrets => Err(problem(
-            "can't send without its `api_key` and `secret_key`".to_owned(),
+            "can't send without its secrets: `api_key`, `secret_key` and that of `callback.verification`"
+                .to_owned(),
         )),
     }
 }

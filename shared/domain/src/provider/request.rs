@@ -21,7 +21,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// A key is missing.
-    #[error("the provider has no `api_key` or `secret_key`")]
+    #[error(
+        "the provider lacks its `api_key`, its `secret_key` or the secret of `callback.verification`"
+    )]
     NeedsSecrets,
     /// A value can't be inserted at its tag.
     #[error(transparent)]

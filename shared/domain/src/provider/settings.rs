@@ -5,12 +5,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Auth, RequestTemplate, ResponseSettings, Status,
+    Auth, RequestTemplate, ResponseSettings, Status, reports,
     template::{UNEDITED, check_placeholders, check_tags},
 };
 use crate::{
-    callback::Mapping,
+    callback::CallbackSettings,
     egress_policy::{self, AllowList},
+    inbound::Verification,
     message::{Channel, new::sender},
     outgoing,
     secrets::{mask::unmasked, put_secret},
@@ -48,8 +49,8 @@ pub struct Settings {
     pub request: Option<RequestTemplate>,
     /// How responses are read.
     pub response: ResponseSettings,
-    /// Mapping of its status reports.
-    pub callback: Option<Mapping>,
+    /// How its status reports are verified and read.
+    pub callback: Option<CallbackSettings>,
 }
 
 /// Whether the keys are required.
@@ -154,7 +155,14 @@ impl Settings {
         });
         let callback = fields.defaulted("callback", None, |value| {
             // If the channel itself is invalid, all fields of a call are allowed.
-            Mapping::parse(value, channel.unwrap_or(Channel::Call)).map(Some)
+            let channel = channel.unwrap_or(Channel::Call);
+            let parse = match (source, keys) {
+                (Source::Table, _) => Verification::restore,
+                (Source::Client, KeyPolicy::Required) => Verification::parse,
+                (Source::Client, KeyPolicy::Optional) => Verification::parse_without_secret,
+            };
+            let verification = |value| reports::verification(value, source, parse);
+            CallbackSettings::parse(value, channel, verification).map(Some)
         });
         let parsed = (|| {
             Some(Self {
@@ -202,7 +210,7 @@ impl Settings {
             "callback",
             self.callback
                 .as_ref()
-                .map_or(Value::Null, Mapping::to_value),
+                .map_or(Value::Null, CallbackSettings::to_value),
         );
         map
     }
@@ -219,6 +227,7 @@ impl Settings {
         if patch["response"]["success_when"].is_object() && base["response"].is_object() {
             base["response"]["success_when"] = Value::Null;
         }
+        reports::drop_replaced(&mut base, patch);
         base
     }
 
@@ -251,10 +260,18 @@ impl Settings {
             .chain(self.request.iter().flat_map(RequestTemplate::tags))
     }
 
-    /// Whether it has the keys that sending requires.
+    /// How requests to the callback URL are verified.
+    pub fn verification(&self) -> &Verification {
+        self.callback
+            .as_ref()
+            .map_or(&Verification::None, |callback| &callback.verification)
+    }
+
+    /// Whether it has the secrets that it requires.
     pub fn status(&self) -> Status {
         let lacks_api_key = self.needs_api_key() && self.api_key.is_none();
-        if lacks_api_key || self.needs_secret_key() && self.secret_key.is_none() {
+        let lacks_secret_key = self.needs_secret_key() && self.secret_key.is_none();
+        if lacks_api_key || lacks_secret_key || self.verification().lacks_secret() {
             Status::NeedsSecrets
         } else {
             Status::Active

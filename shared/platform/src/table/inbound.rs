@@ -15,7 +15,7 @@ use super::{
     Key, Table, TableError,
     document::{EncryptedField, parse_json, restored},
     item::item,
-    providers::StoredProvider,
+    providers::{self, StoredProvider},
     services::{self, StoredService},
     transaction::Transaction,
     users::StoredUser,
@@ -28,7 +28,7 @@ pub enum KeyOwner {
     /// A connected service and its user.
     Service(Box<Receiver>, Box<StoredUser>),
     /// A provider that sends reports.
-    Provider(Reporter),
+    Provider(Box<Reporter>),
 }
 
 /// A provider that sends reports.
@@ -38,6 +38,8 @@ pub struct Reporter {
     pub provider: ProviderId,
     /// The provider's channel.
     pub channel: Channel,
+    /// How its requests are verified.
+    pub verification: Verification,
     /// How its reports are parsed.
     pub mapping: Mapping,
 }
@@ -56,8 +58,11 @@ struct ReceiverRow {
 struct ReporterRow {
     provider: ProviderId,
     channel: Channel,
-    /// JSON text.
+    /// JSON text of the mapping.
     callback: String,
+    /// The encrypted verification, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
 }
 
 impl ReceiverRow {
@@ -72,12 +77,12 @@ impl ReceiverRow {
             service: id,
             name: settings.name.clone(),
             user,
-            sealed: verification(id).seal_json(&document, keys).await?,
+            sealed: of_service(id).seal_json(&document, keys).await?,
         }))
     }
 
     async fn open(self, keys: &KeyringCache) -> Result<Receiver, TableError> {
-        let field = verification(self.service);
+        let field = of_service(self.service);
         let document = field.open_json(&self.sealed, keys).await?;
         Ok(Receiver {
             service: self.service,
@@ -88,32 +93,55 @@ impl ReceiverRow {
     }
 }
 
-fn verification(id: ServiceId) -> EncryptedField {
+fn of_service(id: ServiceId) -> EncryptedField {
     EncryptedField::new(services::KIND, id, "verification")
+}
+
+fn of_provider(id: ProviderId) -> EncryptedField {
+    EncryptedField::new(providers::KIND, id, "verification")
 }
 
 impl ReporterRow {
     /// Returns the row of a provider. None if it sends no reports.
-    fn of(stored: &StoredProvider) -> Option<Self> {
+    async fn seal(
+        stored: &StoredProvider,
+        keys: &KeyringCache,
+    ) -> Result<Option<Self>, TableError> {
         let (id, settings) = (stored.provider.id, &stored.provider.settings);
-        Some(Self {
+        let Some(callback) = &settings.callback else {
+            return Ok(None);
+        };
+        let sealed = match &callback.verification {
+            Verification::None => None,
+            verification => {
+                let document = verification.to_value();
+                Some(of_provider(id).seal_json(&document, keys).await?)
+            }
+        };
+        Ok(Some(Self {
             provider: id,
             channel: settings.channel,
-            callback: settings.callback.as_ref()?.to_value().to_string(),
-        })
+            callback: callback.mapping.to_value().to_string(),
+            sealed,
+        }))
     }
-}
 
-impl TryFrom<ReporterRow> for Reporter {
-    type Error = TableError;
-
-    fn try_from(row: ReporterRow) -> Result<Self, TableError> {
-        let document = format!("callback of {}", row.provider);
-        let value = parse_json(&document, &row.callback)?;
-        Ok(Self {
-            provider: row.provider,
-            channel: row.channel,
-            mapping: restored(&document, Mapping::parse(value, row.channel))?,
+    async fn open(self, keys: &KeyringCache) -> Result<Reporter, TableError> {
+        let document = format!("callback of {}", self.provider);
+        let mapping = parse_json(&document, &self.callback)?;
+        let verification = match self.sealed {
+            Some(sealed) => {
+                let field = of_provider(self.provider);
+                let document = field.open_json(&sealed, keys).await?;
+                restored(&field, Verification::restore(document))?
+            }
+            None => Verification::None,
+        };
+        Ok(Reporter {
+            provider: self.provider,
+            channel: self.channel,
+            verification,
+            mapping: restored(&document, Mapping::parse(mapping, self.channel))?,
         })
     }
 }
@@ -138,7 +166,8 @@ impl Table {
         };
         if row.contains_key("provider") {
             let row: ReporterRow = serde_dynamo::from_item(row)?;
-            return Ok(Some(KeyOwner::Provider(row.try_into()?)));
+            let reporter = Box::new(row.open(keys).await?);
+            return Ok(Some(KeyOwner::Provider(reporter)));
         }
         let row: ReceiverRow = serde_dynamo::from_item(row)?;
         let holder = match of_user.and_then(|of_user| items.remove(&of_user)) {
@@ -175,7 +204,10 @@ impl Transaction<'_> {
         after: Option<&StoredProvider>,
         keys: &KeyringCache,
     ) -> Result<(), TableError> {
-        let row = after.and_then(ReporterRow::of);
+        let row = match after {
+            Some(after) => ReporterRow::seal(after, keys).await?,
+            None => None,
+        };
         let key = |stored: Option<&StoredProvider>| stored.and_then(|stored| stored.key.clone());
         let ring = keys.get().await?;
         self.move_inbound_key(&ring, key(before), key(after).zip(row))

@@ -126,6 +126,7 @@ fn provider_shows_no_secret() {
         "callback": {
             "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
             "recording_pointer": "/r",
+            "verification": {"type": "basic", "username": "u", "password": "password-of-length"},
         },
     });
     let callback_url = Some("https://tieline.example.com/in/key".to_owned());
@@ -148,6 +149,7 @@ fn provider_shows_no_secret() {
             "callback": {
                 "id_pointer": "/id", "status_pointer": "/s", "statuses": {"done": "delivered"},
                 "recording_pointer": "/r",
+                "verification": {"type": "basic", "username": "u", "password_hint": "ngth"},
             },
             "callback_url": "https://tieline.example.com/in/key", "status": "active",
         })
@@ -161,6 +163,10 @@ fn bundle_is_deterministic_and_contains_no_secrets() {
             "name": name, "provider_id": "gw", "channel": channel, "send_url": send_url,
             "default": true, "api_key": "the-api-key-in-it", "secret_key": "the-secret-key-in-it",
             "request": {"headers": {"x-token": "Key {secret.api_key}", "x-tenant": "7"}},
+            "callback": {
+                "id_pointer": "/id", "status_pointer": "/s", "statuses": {"ok": "sent"},
+                "verification": {"type": "twilio", "secret": "the-secret-key-of-reports"},
+            },
         });
         provider(number, document)
     };

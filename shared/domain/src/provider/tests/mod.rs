@@ -1,3 +1,4 @@
+mod callback;
 mod limits;
 mod presets;
 mod requests;

@@ -1,3 +1,5 @@
+mod verification;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -1,0 +1,62 @@
+//! Settings of a provider's callback URL.
+
+use serde_json::Value;
+
+use super::Mapping;
+use crate::{
+    inbound::Verification,
+    message::Channel,
+    validation::{FieldReader, Validated},
+};
+
+/// How requests to a provider's callback URL are verified and read.
+#[derive(Debug, Clone)]
+pub struct CallbackSettings {
+    /// How status reports are read.
+    pub mapping: Mapping,
+    /// How requests are verified.
+    pub verification: Verification,
+}
+
+impl CallbackSettings {
+    /// Parses `{id_pointer, status_pointer, statuses, recording_pointer, verification}`;
+    /// `verification` parses the last one.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
+    pub fn parse(
+        value: Value,
+        channel: Channel,
+        verification: impl FnOnce(Value) -> Validated<Verification>,
+    ) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
+        let mapping = Mapping::take(&mut fields, channel);
+        let verification = fields.defaulted("verification", Verification::None, verification);
+        let parsed = mapping
+            .zip(verification)
+            .map(|(mapping, verification)| Self {
+                mapping,
+                verification,
+            });
+        fields.finish(parsed)
+    }
+
+    /// The document that [`CallbackSettings::parse`] reads.
+    pub fn to_value(&self) -> Value {
+        self.with_verification(self.verification.to_value())
+    }
+
+    /// The document without the secret of the verification.
+    pub fn public(&self) -> Value {
+        self.with_verification(self.verification.public().into())
+    }
+
+    /// Adds `verification` if there is one: earlier releases refuse the field.
+    fn with_verification(&self, verification: Value) -> Value {
+        let mut document = self.mapping.to_value();
+        if !matches!(self.verification, Verification::None) {
+            document["verification"] = verification;
+        }
+        document
+    }
+}

@@ -29,7 +29,7 @@ impl System {
             let secret = SigningSecret::generated(random::bytes());
             let webhook = Webhook::new(random::id(), settings, secret, clock::now());
             self.table()
-                .create_webhook(&webhook, &self.delivery.keys, &entry(&webhook))
+                .create_webhook(&webhook, &self.delivery.keys, &[entry(&webhook)])
                 .await
                 .expect("created");
             webhook

@@ -65,7 +65,7 @@ impl Operator {
                 clock::now(),
             );
             table
-                .create_webhook(&webhook, &keys, &entry(&webhook))
+                .create_webhook(&webhook, &keys, &[entry(&webhook)])
                 .await
                 .expect("created");
             webhooks.push(webhook.id);

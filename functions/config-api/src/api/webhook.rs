@@ -159,11 +159,17 @@ pub struct Webhook {
     pub warnings: Option<Vec<Warning>>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WebhookStatus {
-    Active,
-    Disabled,
+mirror! {
+    /// Whether a webhook sends deliveries.
+    #[serde(rename_all = "snake_case")]
+    WebhookStatus of webhook::Status {
+        /// It does.
+        Active,
+        /// It was disabled.
+        Disabled,
+        /// It is disabled and was cloned without its secrets. Supply them to enable it.
+        NeedsSecrets,
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -218,6 +224,7 @@ impl From<&webhook::Webhook> for Webhook {
             secrets,
             state,
             secret_origins: _,
+            missing: _,
         } = webhook;
         let webhook::Settings {
             name,
@@ -275,11 +282,7 @@ impl From<&webhook::Webhook> for Webhook {
             rate_limit_per_second: *rate_limit_per_second,
             success_when: success_when.as_ref().map(|when| when.condition().into()),
             labels: labels.clone(),
-            status: if *enabled {
-                WebhookStatus::Active
-            } else {
-                WebhookStatus::Disabled
-            },
+            status: webhook.status().into(),
             disabled_reason: state.disabled_reason.map(DisabledReason::from),
             failing_since: health.map(|health| show_millis(health.failing_since)),
             created_at: show_millis(state.created_at),

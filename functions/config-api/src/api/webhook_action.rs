@@ -35,6 +35,13 @@ pub struct SampleInput {
 }
 
 #[derive(Debug, ToSchema)]
+pub struct CloneInput {
+    /// The clone's name. Unique, case-insensitive.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+}
+
+#[derive(Debug, ToSchema)]
 pub struct RenderInput {
     /// The event. Default: a sample of a type that the webhook subscribes to.
     pub event: Option<SampleInput>,

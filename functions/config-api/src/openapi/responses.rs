@@ -246,7 +246,7 @@ fn tagged(path: &str, method: &str) -> bool {
             !path.contains('{') && !matches!(last, "import" | "batch" | "events")
                 || matches!(
                     last,
-                    "rotate" | "revoke" | "rotate-url" | "rotate-secret" | "cancel"
+                    "rotate" | "revoke" | "rotate-url" | "rotate-secret" | "cancel" | "clone"
                 )
         }
         _ => false,

@@ -74,6 +74,7 @@ pub fn all() -> Vec<Endpoint> {
         "/v1/campaigns/import" => POST campaigns::import::import;
         "/v1/webhooks" => GET webhooks::list, POST webhooks::create;
         "/v1/webhooks/{id}" => GET webhooks::get, PATCH webhooks::patch, DELETE webhooks::delete;
+        "/v1/webhooks/{id}/clone" => POST webhooks::clone::clone;
         "/v1/webhooks/{id}/test" => POST webhooks::test::test;
         "/v1/webhooks/{id}/render" => POST webhooks::render::render;
         "/v1/webhooks/{id}/rotate-secret" => POST webhooks::rotate_secret::rotate_secret;

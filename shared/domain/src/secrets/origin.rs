@@ -72,8 +72,13 @@ impl StoredSecret {
             })
     }
 
+    /// Path of its field in the resource's document.
+    pub(crate) fn path(&self) -> &[String] {
+        &self.path
+    }
+
     /// Whether the merge patch contains its value.
-    fn is_given(&self, patch: &Value) -> bool {
+    pub(crate) fn is_given(&self, patch: &Value) -> bool {
         let mut place = patch;
         let mut in_headers = false;
         for field in &self.path {

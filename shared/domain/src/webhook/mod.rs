@@ -7,6 +7,7 @@ pub mod auth;
 mod checks;
 pub mod destination;
 pub mod health;
+mod missing;
 mod named_secrets;
 mod origins;
 pub mod request;
@@ -23,6 +24,7 @@ pub use self::{
     auth::Auth,
     destination::Destination,
     health::Health,
+    missing::MissingSecrets,
     settings::{MAX_PATTERNS, Settings},
     signing::Signing,
 };
@@ -35,6 +37,7 @@ use crate::{
     secrets::{origin::SecretOrigins, redact::Secrets},
     signature::SigningSecret,
     time,
+    validation::Validated,
 };
 
 /// A stored webhook.
@@ -50,6 +53,19 @@ pub struct Webhook {
     pub state: State,
     /// Origins of secrets that were given for another origin than the current one.
     pub secret_origins: SecretOrigins,
+    /// Secrets that it lacks. While there are some, it can't be enabled.
+    pub missing: MissingSecrets,
+}
+
+/// Whether a webhook sends deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Active,
+    /// It was disabled.
+    Disabled,
+    /// It is disabled and was cloned without its secrets.
+    NeedsSecrets,
 }
 
 /// The current signing secret, and earlier ones during their overlap after a rotation.
@@ -158,6 +174,41 @@ impl Webhook {
             secrets,
             state,
             secret_origins: SecretOrigins::default(),
+            missing: MissingSecrets::default(),
+        }
+    }
+
+    /// Returns a disabled webhook with the settings of this one, but without its secrets.
+    ///
+    /// # Errors
+    /// If the URL or path becomes too long.
+    pub fn cloned_as(
+        &self,
+        name: String,
+        id: WebhookId,
+        secret: SigningSecret,
+        now: Timestamp,
+    ) -> Validated<Self> {
+        let (settings, missing) = self.settings.without_secrets()?;
+        let settings = Settings {
+            name,
+            enabled: false,
+            ..settings
+        };
+        Ok(Self {
+            missing,
+            ..Self::new(id, settings, secret, now)
+        })
+    }
+
+    /// Whether it sends deliveries.
+    pub fn status(&self) -> Status {
+        if !self.missing.is_empty() {
+            Status::NeedsSecrets
+        } else if self.settings.enabled {
+            Status::Active
+        } else {
+            Status::Disabled
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
         mask,
         origin::{Origin, StoredSecret},
     },
-    validation::Validated,
+    validation::{Validated, ValidationErrors},
 };
 
 impl Webhook {
@@ -18,7 +18,8 @@ impl Webhook {
     /// `from` and now go to `to`.
     ///
     /// # Errors
-    /// Names each stored secret that would be sent to an origin it was not given for.
+    /// Names each stored secret that would be sent to an origin it was not given for, and each
+    /// missing one if the webhook is enabled.
     pub fn patched(
         self,
         before: &Self,
@@ -28,16 +29,36 @@ impl Webhook {
         let same_secret = self.secrets.current.expose() == before.secrets.current.expose();
         let sends_it = matches!(self.settings.signing, Signing::Header(_));
         let signing = same_secret.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
-        let stored = stored_secrets(&self.settings).into_iter().chain(signing);
-        let secret_origins = before.secret_origins.patched(stored, patch, from, to)?;
+        let missing = before.missing.patched(&self.settings, patch);
+        let stored = stored_secrets(&self.settings).filter(|secret| !missing.contains(secret));
+        let secret_origins = before
+            .secret_origins
+            .patched(stored.chain(signing), patch, from, to);
+        let complete = if self.settings.enabled {
+            missing.check()
+        } else {
+            Ok(())
+        };
+        let (secret_origins, ()) = ValidationErrors::both(secret_origins, complete)?;
         Ok(Self {
             secret_origins,
+            missing,
             ..self
         })
     }
 }
 
-fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
+/// Every field that contains a secret, apart from the signing secret.
+pub(super) fn secret_fields(settings: &Settings) -> impl Iterator<Item = StoredSecret> {
+    let url = match settings.destination.template() {
+        ("url", url) => !mask::url_secrets(url.as_str()).is_empty(),
+        _ => false,
+    };
+    let url = url.then(|| StoredSecret::sent(["url"]));
+    stored_secrets(settings).chain(url)
+}
+
+fn stored_secrets(settings: &Settings) -> impl Iterator<Item = StoredSecret> {
     let auth = match &settings.auth {
         Auth::Basic { password, .. } if password.expose_secret().is_empty() => None,
         Auth::None => None,
@@ -61,9 +82,5 @@ fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
     let path = path
         .filter(|path| !mask::url_secrets(path).is_empty())
         .map(|_| StoredSecret::sent(["path"]));
-    auth.into_iter()
-        .chain(named)
-        .chain(headers)
-        .chain(path)
-        .collect()
+    auth.into_iter().chain(named).chain(headers).chain(path)
 }

@@ -1,6 +1,7 @@
 //! A token with a single scope cannot use it to read a stored secret, act as an admin or forge an
 //! event.
 
+mod clones;
 mod moves;
 mod scopes;
 

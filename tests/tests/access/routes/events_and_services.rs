@@ -200,6 +200,13 @@ pub(super) fn routes(receiver: &Receiver) -> Vec<Route> {
             200,
         ),
         route(
+            "post /v1/webhooks/{id}/clone",
+            "webhooks:write",
+            Webhook,
+            json!({"name": "clone"}),
+            201,
+        ),
+        route(
             "post /v1/webhooks/{id}/rotate-secret",
             "webhooks:write",
             Webhook,

@@ -2,6 +2,7 @@
 
 mod again;
 mod choose;
+mod clone;
 mod send;
 mod sign;
 mod stop;

@@ -1,6 +1,7 @@
 //! Webhooks: create, read, update, delete.
 
 mod checks;
+pub mod clone;
 pub mod render;
 pub mod replay;
 pub mod rotate_secret;
@@ -111,7 +112,7 @@ pub async fn create(
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
     app.table
-        .create_webhook(&webhook, &app.keys, &entry)
+        .create_webhook(&webhook, &app.keys, &[entry])
         .await?;
     let response = to_response(&webhook, shown.as_ref());
     Ok(Created::new(
@@ -242,7 +243,8 @@ pub(super) async fn change(
             .unwrap_or_else(Origin::none);
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
-        if fields.is_empty() && after.secret_origins == before.secret_origins {
+        let same = after.secret_origins == before.secret_origins && after.missing == before.missing;
+        if fields.is_empty() && same {
             return Ok((before, shown));
         }
         let entry = caller.entry("webhook.updated", &after.id, fields);

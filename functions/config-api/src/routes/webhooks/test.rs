@@ -49,6 +49,7 @@ pub async fn test(
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, id).await?;
+    webhook.missing.check()?;
     if let Some(Given {
         event: NewEvent { kind, .. },
         ..

@@ -1,3 +1,4 @@
+mod clones;
 mod preview;
 mod requests;
 mod settings;

@@ -48,14 +48,16 @@ impl Table {
         &self,
         webhook: &Webhook,
         keys: &KeyringCache,
-        entry: &Entry,
+        entries: &[Entry],
     ) -> Result<(), WriteError> {
         let row = WebhookRow::seal(webhook, keys).await?;
         let mut tx = self.transaction();
         tx.put_if(row.item()?, Condition::absent());
         tx.claim_name(name_key(webhook), webhook.id);
         tx.change_subscriptions(None, Some(webhook))?;
-        tx.audit(entry)?;
+        for entry in entries {
+            tx.audit(entry)?;
+        }
         tx.count_webhook(None, Some(webhook));
         tx.commit().await
     }

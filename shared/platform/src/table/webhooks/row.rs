@@ -7,7 +7,7 @@ use domain::{
     pattern::Pattern,
     secrets::origin::SecretOrigins,
     signature::SigningSecret,
-    webhook::{Settings, SigningSecrets, State, Webhook},
+    webhook::{MissingSecrets, Settings, SigningSecrets, State, Webhook},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -47,6 +47,8 @@ struct WebhookDocument {
     previous: Vec<(String, Timestamp)>,
     #[serde(default, skip_serializing_if = "SecretOrigins::is_empty")]
     secret_origins: SecretOrigins,
+    #[serde(default, skip_serializing_if = "MissingSecrets::is_empty")]
+    missing: MissingSecrets,
 }
 
 impl WebhookRow {
@@ -62,6 +64,7 @@ impl WebhookRow {
                 .map(|(secret, until)| (secret.expose().to_owned(), *until))
                 .collect(),
             secret_origins: webhook.secret_origins.clone(),
+            missing: webhook.missing.clone(),
         };
         Ok(Self {
             id: webhook.id,
@@ -94,6 +97,7 @@ impl WebhookRow {
             secrets,
             state: self.state,
             secret_origins: document.secret_origins,
+            missing: document.missing,
         })
     }
 

@@ -5,7 +5,7 @@
 //! task is redelivered. A provider's report may change the row while an attempt runs. The attempt
 //! is then added to the changed row.
 
-use std::{collections::HashMap, fmt::Display};
+use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use domain::{
     attempt::Arrival,
@@ -15,7 +15,9 @@ use domain::{
 use platform::{
     clock,
     deadline::Deadline,
-    provider_client, random,
+    oauth::Tokens,
+    provider_client::{self, Connection},
+    random,
     service_client::NotAttempted,
     table::{TableError, Written, providers::StoredProvider},
 };
@@ -83,7 +85,7 @@ impl Kind for Messages<'_> {
             reread = app.table.provider(row.provider_id, &app.keys).await?;
             reread.as_ref()
         };
-        attempt(app, row, provider, &received.task).await
+        self.attempt_through(row, provider, &received.task).await
     }
 
     async fn repeat(&self, rows: &Rows, task: &SendTask) -> Result<(), DeliverError> {
@@ -98,32 +100,63 @@ impl Kind for Messages<'_> {
     }
 }
 
-/// Makes the attempt, records it and performs the follow-up.
-async fn attempt(
+impl Messages<'_> {
+    /// Makes the attempt through this provider, or none if it was deleted. Records it and performs
+    /// the follow-up.
+    async fn attempt_through(
+        &self,
+        row: &Message,
+        provider: Option<&StoredProvider>,
+        task: &SendTask,
+    ) -> Result<(), DeliverError> {
+        let number = task.attempt.id.number;
+        let made = match provider {
+            _ if row.is_out_of_time(clock::now()) => provider_client::unmade(
+                number,
+                "more than 1 hour has passed since the first attempt",
+            ),
+            Some(provider) => self.send(row, provider, number).await?,
+            None => provider_client::unmade(number, "the provider was deleted"),
+        };
+        record(self.app, row, task, made).await
+    }
+
+    /// Sends the message to its provider.
+    async fn send(
+        &self,
+        row: &Message,
+        provider: &StoredProvider,
+        number: u32,
+    ) -> Result<CompletedAttempt, DeliverError> {
+        let Self { app, deadline } = self;
+        let connection = Connection::of(provider, &app.table, &app.keys).await?;
+        let tokens = Tokens {
+            table: &app.table,
+            keys: &app.keys,
+            egress: &app.egress,
+            hops: row.hops,
+        };
+        // Reading an account and getting a token take an unbounded time.
+        let ready = async |call: Duration| {
+            if deadline.leaves(call) {
+                Ok(())
+            } else {
+                Err(NotAttempted::NoTime)
+            }
+        };
+        let sent = provider_client::send(tokens, &connection, &app.public_url, row, number, ready);
+        Ok(sent.await?)
+    }
+}
+
+/// Records an attempt and performs the follow-up.
+async fn record(
     app: &App,
     row: &Message,
-    provider: Option<&StoredProvider>,
     task: &SendTask,
+    made: CompletedAttempt,
 ) -> Result<(), DeliverError> {
     let number = task.attempt.id.number;
-    let made = match provider {
-        _ if row.is_out_of_time(clock::now()) => provider_client::unmade(
-            number,
-            "more than 1 hour has passed since the first attempt",
-        ),
-        Some(provider) => {
-            provider_client::send(
-                &app.egress,
-                provider,
-                &app.public_url,
-                row,
-                number,
-                provider_client::TIMEOUT,
-            )
-            .await?
-        }
-        None => provider_client::unmade(number, "the provider was deleted"),
-    };
     log(row, &made);
     let mut was = row.clone();
     for _ in 0..RECORD_TRIES {

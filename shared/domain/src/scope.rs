@@ -57,7 +57,8 @@ scopes! {
     /// report a status.
     ProvidersRead "providers:read",
     /// Create, change and delete providers. Indirectly grants access to every message and call sent
-    /// through a provider, by pointing it to another address.
+    /// through a provider, by pointing it to another address, and the use of accounts at origins that
+    /// they already serve.
     ProvidersWrite "providers:write",
     /// Read connected services and their accounts, without secrets. Includes their inbound URLs:
     /// anyone who knows one can send requests to it if the service has no `verification`.

@@ -14,7 +14,11 @@ use platform::{
     oauth::Tokens,
     random,
     service_client::{self, Authorized, ConnectError},
-    table::{Table, accounts::StoredAccount, audit},
+    table::{
+        Table,
+        accounts::{StoredAccount, Uses},
+        audit,
+    },
 };
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -115,7 +119,7 @@ impl OAuthFixture {
         let (table, keys) = (&self.system.delivery.table, &self.system.delivery.keys);
         let used = StoredAccount {
             account: before.clone(),
-            services: 0,
+            uses: Uses::default(),
         };
         self.system
             .at(table.update_account(&used, &after, keys, &entry(&after)))

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     campaign::{self, import},
+    id::AccountId,
     provider,
     time::show_millis,
 };
@@ -75,7 +76,8 @@ pub struct Bundle {
     pub format: &'static str,
     pub campaign: BundledCampaign,
     /// The campaign's providers, without keys and `default`. Values that look like secrets in URLs
-    /// and headers are masked (`•••`). Replace them before importing.
+    /// and headers are masked (`•••`). Replace them before importing. `auth` names an account, which
+    /// must exist where the bundle is imported: `{"type": "account", "account": "<name>"}`.
     #[schema(value_type = Vec<BTreeMap<String, serde_json::Value>>, max_items = 2)]
     pub providers: Vec<BundledProvider>,
 }
@@ -91,8 +93,13 @@ pub struct BundledCampaign {
 }
 
 impl Bundle {
-    /// The bundle of a campaign and the providers that it uses.
-    pub fn of(campaign: &campaign::Settings, providers: &[provider::Provider]) -> Self {
+    /// The bundle of a campaign and the providers that it uses. `accounts` has the names of their
+    /// accounts.
+    pub fn of(
+        campaign: &campaign::Settings,
+        providers: &[provider::Provider],
+        accounts: &BTreeMap<AccountId, String>,
+    ) -> Self {
         let find = |id| {
             providers
                 .iter()
@@ -114,7 +121,11 @@ impl Bundle {
             providers: [sms, email]
                 .into_iter()
                 .flatten()
-                .map(BundledProvider::from)
+                .map(|settings| {
+                    let account = settings.auth.account();
+                    let account = account.and_then(|id| accounts.get(&id).cloned());
+                    BundledProvider::new(settings, account)
+                })
                 .collect(),
         }
     }

@@ -33,6 +33,7 @@ macro_rules! mirror {
 mod access;
 mod account;
 mod attempt;
+mod bundle;
 mod call;
 mod callback;
 mod campaign;
@@ -43,6 +44,7 @@ mod ids;
 mod message;
 mod problem;
 mod provider;
+mod provider_auth;
 mod retry;
 mod service;
 mod validation;
@@ -57,9 +59,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::{
-    access::*, account::*, attempt::*, call::*, callback::*, campaign::*, condition::*,
-    delivery::*, event::*, ids::*, message::*, problem::*, provider::*, retry::*, service::*,
-    validation::*, verification::*, webhook::*, webhook_action::*,
+    access::*, account::*, attempt::*, bundle::*, call::*, callback::*, campaign::*, condition::*,
+    delivery::*, event::*, ids::*, message::*, problem::*, provider::*, provider_auth::*, retry::*,
+    service::*, validation::*, verification::*, webhook::*, webhook_action::*,
 };
 
 /// A page of a list, newest first.

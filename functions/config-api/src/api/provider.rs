@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    callback::CallbackSettings,
     provider,
     secrets::mask::{self, hint},
     template::BodyTemplate,
@@ -20,8 +19,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    Channel, Condition, Format, Method, ProviderCallback, ProviderCallbackInput, Warning, headers,
-    warnings,
+    Channel, Condition, Format, Method, ProviderAuth, ProviderCallback, ProviderCallbackInput,
+    Warning, headers, warnings,
 };
 
 mirror! {
@@ -46,7 +45,8 @@ pub struct ProviderInput {
     pub channel: Channel,
     /// `https://…`; may contain tags after the authority.
     pub send_url: String,
-    /// Write-only. Required by all types of `auth` except `none`, and by a `{secret.api_key}` tag.
+    /// Write-only. Required by all types of `auth` except `account` and `none`, and by a
+    /// `{secret.api_key}` tag.
     pub api_key: Option<String>,
     /// Write-only. Required if `auth` or a `{secret.secret_key}` tag uses it.
     pub secret_key: Option<String>,
@@ -103,24 +103,6 @@ pub struct Provider {
     pub warnings: Option<Vec<Warning>>,
 }
 
-/// How requests authenticate. Default: `signed`.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum ProviderAuth {
-    /// The header `x-api-key`, and Standard Webhooks 1.0 signature headers made with the secret
-    /// key.
-    Signed,
-    /// HTTP Basic authentication with API key and secret key.
-    Basic,
-    /// The API key as a bearer token.
-    Bearer,
-    /// The API key in a header with this name.
-    Header { name: String },
-    /// No authentication header. For APIs that expect the key in the URL or body, use the tag
-    /// `{secret.api_key}`.
-    None,
-}
-
 /// Format of requests. Default: a JSON document of the message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderRequest {
@@ -174,21 +156,19 @@ pub struct ProviderTest {
     pub metadata: Option<Value>,
 }
 
-/// The settings of a provider that bundles contain: without keys and `default`.
+/// The settings of a provider that responses and bundles have in common.
 #[derive(Debug, Serialize)]
-pub struct BundledProvider {
+pub(super) struct SharedSettings {
     name: String,
     provider_id: String,
     channel: Channel,
     send_url: String,
     from: Option<String>,
-    auth: ProviderAuth,
     request: Option<ProviderRequest>,
     response: Option<ProviderResponse>,
-    callback: Option<Value>,
 }
 
-impl From<&provider::Settings> for BundledProvider {
+impl From<&provider::Settings> for SharedSettings {
     fn from(settings: &provider::Settings) -> Self {
         let response = &settings.response;
         let is_set = *response != provider::ResponseSettings::default();
@@ -198,10 +178,8 @@ impl From<&provider::Settings> for BundledProvider {
             channel: settings.channel.into(),
             send_url: mask::url(settings.send_url.as_str()),
             from: settings.from.clone(),
-            auth: (&settings.auth).into(),
             request: settings.request.as_ref().map(ProviderRequest::from),
             response: is_set.then(|| response.into()),
-            callback: settings.callback.as_ref().map(CallbackSettings::public),
         }
     }
 }
@@ -225,16 +203,14 @@ impl Provider {
     /// The provider, with the URL for its status reports.
     pub fn new(provider: &provider::Provider, callback_url: Option<String>) -> Self {
         let settings = &provider.settings;
-        let BundledProvider {
+        let SharedSettings {
             name,
             provider_id,
             channel,
             send_url,
             from,
-            auth,
             request,
             response,
-            callback: _,
         } = settings.into();
         let key_hint = |key: &Option<SecretString>| hint(key.as_ref()?.expose_secret());
         Self {
@@ -247,7 +223,7 @@ impl Provider {
             secret_key_hint: key_hint(&settings.secret_key),
             default: settings.default,
             from,
-            auth,
+            auth: (&settings.auth).into(),
             request,
             response,
             callback: settings.callback.as_ref().map(ProviderCallback::from),
@@ -265,20 +241,6 @@ impl Provider {
         Self {
             warnings: Some(warnings(settings.warnings())),
             ..self
-        }
-    }
-}
-
-impl From<&provider::Auth> for ProviderAuth {
-    fn from(auth: &provider::Auth) -> Self {
-        match auth {
-            provider::Auth::Signed => Self::Signed,
-            provider::Auth::Basic => Self::Basic,
-            provider::Auth::Bearer => Self::Bearer,
-            provider::Auth::Header(name) => Self::Header {
-                name: name.to_string(),
-            },
-            provider::Auth::None => Self::None,
         }
     }
 }

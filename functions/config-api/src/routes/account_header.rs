@@ -1,10 +1,12 @@
-//! Conflicts between an account's authenticating header and the webhooks that send through it.
+//! Conflicts between an account's authenticating header and the webhooks and providers that send
+//! with it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Display};
 
 use domain::{
     account::Authorization,
     id::{AccountId, ServiceId},
+    provider::Provider,
     webhook::Webhook,
 };
 use platform::table::pagination::{Page, PageRequest};
@@ -45,14 +47,43 @@ pub(super) async fn check(
         let Some(after) = next else { break };
         page_request.after = Some(after);
     }
+    conflict(
+        &format!("Webhooks of the account's services set the header `{header}`"),
+        found,
+    )
+}
+
+/// Returns 409 if a provider that uses the account sets the authorization's header itself: each of
+/// its requests would be blocked.
+pub(super) async fn check_providers(
+    app: &App,
+    account: AccountId,
+    authorization: &Authorization,
+) -> ApiResult<()> {
+    let conflicts = |provider: &Provider| {
+        let settings = &provider.settings;
+        settings.auth.account() == Some(account) && settings.check_account(authorization).is_err()
+    };
+    let (mut found, mut page_request) = (Vec::new(), PageRequest::new(None, PAGE));
+    while found.len() <= MAX_LISTED {
+        let Page { items, next, .. } = app.table.providers(&page_request, &app.keys).await?;
+        let providers = items.into_iter().map(|stored| stored.provider);
+        found.extend(providers.filter(conflicts).map(|provider| provider.id));
+        let Some(after) = next else { break };
+        page_request.after = Some(after);
+    }
+    conflict(
+        "Providers that use the account set its new authorization's header",
+        found,
+    )
+}
+
+/// Returns 409 if there are such resources.
+fn conflict<I: Display>(why: &str, found: Vec<I>) -> ApiResult<()> {
     if found.is_empty() {
         return Ok(());
     }
-    Err(Problem::in_use(
-        &format!("Webhooks of the account's services set the header `{header}`"),
-        found,
-        "Change or delete them first",
-    ))
+    Err(Problem::in_use(why, found, "Change or delete them first"))
 }
 
 /// The account's services that webhooks send to.

@@ -1,6 +1,7 @@
 //! The routes. Each handler is registered here and documented by its annotation.
 
 mod account_header;
+mod account_origins;
 pub mod accounts;
 pub mod audit;
 pub mod calls;

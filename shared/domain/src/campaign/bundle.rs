@@ -2,12 +2,13 @@
 //!
 //! A bundle contains no secrets: no keys, and nothing that looks like a secret in a URL or header.
 //! These parts are masked. A provider with a mask is not created; replace the masks before
-//! importing. (A key that is written as `{secret.api_key}` is exported as that.)
+//! importing. (A key that is written as `{secret.api_key}` is exported as that.) A provider's account
+//! is not in the bundle. It is referred to by name, and must exist.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::description;
+use super::{accounts, description};
 use crate::{
     egress_policy::AllowList,
     message::Channel,
@@ -45,6 +46,8 @@ pub struct Bundle {
 pub(super) struct Imported {
     /// Its settings, with the keys that were supplied separately.
     pub(super) settings: provider::Settings,
+    /// Name of the account that authenticates its requests. The ID in `settings` is a placeholder.
+    pub(super) account: Option<String>,
     /// Positions of masks, with pointers into the bundle.
     pub(super) masks: Vec<FieldError>,
 }
@@ -249,8 +252,14 @@ fn imported(
             );
         }
     }
-    let settings = provider::Settings::parse(document, allow, KeyPolicy::Optional)?;
-    Ok(Imported { settings, masks })
+    let account = accounts::take_name(map);
+    let parsed = provider::Settings::parse(document, allow, KeyPolicy::Optional);
+    let (account, settings) = ValidationErrors::both(account, parsed)?;
+    Ok(Imported {
+        settings,
+        account,
+        masks,
+    })
 }
 
 /// Rejects secrets in a bundle, and a default.

@@ -6,10 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Bundle, Settings,
+    Bundle, Settings, accounts,
     bundle::{Imported, fold, given_keys},
 };
 use crate::{
+    account::Account,
     egress_policy::AllowList,
     id::{CampaignId, ProviderId},
     message::Channel,
@@ -55,6 +56,8 @@ pub struct Existing {
     pub campaigns: BTreeMap<String, CampaignId>,
     /// Providers and their channels.
     pub providers: BTreeMap<String, (ProviderId, Channel)>,
+    /// Accounts.
+    pub accounts: BTreeMap<String, Account>,
 }
 
 /// Names to look up before planning: those in the bundle and their possible replacements.
@@ -64,6 +67,8 @@ pub struct Names {
     pub campaigns: Vec<String>,
     /// Names of providers.
     pub providers: Vec<String>,
+    /// Names of the providers' accounts.
+    pub accounts: Vec<String>,
 }
 
 /// What to write in one transaction, and the report for the client.
@@ -156,7 +161,7 @@ impl Import {
         ValidationErrors::check(stray.collect()).map(|()| import)
     }
 
-    /// Names to look up before [`Import::plan`]; at most 60.
+    /// Names to look up before [`Import::plan`]; at most 62.
     pub fn names(&self) -> Names {
         let all = |name: &str| match self.on_conflict {
             Conflict::Rename => candidate_names(name).collect(),
@@ -169,6 +174,12 @@ impl Import {
                 .providers
                 .iter()
                 .flat_map(|one| all(&one.settings.name))
+                .collect(),
+            accounts: self
+                .bundle
+                .providers
+                .iter()
+                .filter_map(|one| one.account.clone())
                 .collect(),
         }
     }
@@ -196,6 +207,7 @@ impl Import {
             (
                 Imported {
                     mut settings,
+                    account,
                     masks,
                 },
                 new,
@@ -232,6 +244,11 @@ impl Import {
                 continue;
             }
             problems.extend(under(ValidationErrors(masks)));
+            if let Some(name) = account
+                && let Err(errors) = accounts::assign(&mut settings, &name, &existing.accounts)
+            {
+                problems.extend(under(errors));
+            }
             taken.insert(fold(&name), (new, settings.channel));
             report.record(action, "provider", id_of_new(new.to_string()), name.clone());
             settings.name = name;

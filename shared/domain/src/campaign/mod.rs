@@ -3,6 +3,7 @@
 //! [`bundle`] is the export format: a campaign with its providers, without their secrets.
 //! [`import`] plans an import and resolves name conflicts.
 
+mod accounts;
 pub mod bundle;
 pub mod import;
 

@@ -1,4 +1,4 @@
-//! Authentication of requests to a provider with its two keys.
+//! Authentication of requests to a provider: with its two keys, or by an account.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderName, header::AUTHORIZATION};
@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
+    id::AccountId,
     outgoing::header_name,
     validation::{FieldReader, Validated, ValidationErrors, string},
 };
@@ -23,6 +24,8 @@ pub enum Auth {
     Bearer,
     /// The API key in this header.
     Header(HeaderName),
+    /// The authorization of this account, as for connected services.
+    Account(AccountId),
     /// No header. The keys are only sent where tags refer to them.
     None,
 }
@@ -30,7 +33,7 @@ pub enum Auth {
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Auth {
-    /// Parses `{"type": "signed" | "basic" | "bearer" | "header" | "none", …}`.
+    /// Parses `{"type": "signed" | "basic" | "bearer" | "header" | "account" | "none", …}`.
     ///
     /// # Errors
     /// Reports every invalid field.
@@ -41,10 +44,13 @@ impl Auth {
             Some("basic") => Some(Self::Basic),
             Some("bearer") => Some(Self::Bearer),
             Some("header") => fields.required("name", header_name).map(Self::Header),
+            Some("account") => fields
+                .required("account_id", |value| Ok(string(value)?.parse()?))
+                .map(Self::Account),
             Some("none") => Some(Self::None),
             Some(_) => {
                 return Err(ValidationErrors::here(
-                    "must be one of: signed, basic, bearer, header, none",
+                    "must be one of: signed, basic, bearer, header, account, none",
                 )
                 .under("type"));
             }
@@ -60,18 +66,27 @@ impl Auth {
             Self::Basic => json!({"type": "basic"}),
             Self::Bearer => json!({"type": "bearer"}),
             Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
+            Self::Account(id) => json!({"type": "account", "account_id": id}),
             Self::None => json!({"type": "none"}),
         }
     }
 
     /// Whether it requires the API key.
     pub const fn needs_api_key(&self) -> bool {
-        !matches!(self, Self::None)
+        !matches!(self, Self::Account(_) | Self::None)
     }
 
     /// Whether it also requires the secret key.
     pub const fn needs_secret_key(&self) -> bool {
         matches!(self, Self::Signed | Self::Basic)
+    }
+
+    /// The account that authenticates requests.
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Account(id) => Some(*id),
+            _ => None,
+        }
     }
 
     /// Name of the header that contains the API key.
@@ -80,7 +95,7 @@ impl Auth {
             Self::Signed => Some(API_KEY),
             Self::Basic | Self::Bearer => Some(AUTHORIZATION),
             Self::Header(name) => Some(name.clone()),
-            Self::None => None,
+            Self::Account(_) | Self::None => None,
         }
     }
 
@@ -99,7 +114,7 @@ impl Auth {
                 let pair = BASE64_STANDARD.encode(format!("{key}:{}", secret.expose_secret()));
                 format!("Basic {pair}").into()
             }),
-            Self::None => None,
+            Self::Account(_) | Self::None => None,
         }
     }
 }

@@ -26,9 +26,14 @@ pub use self::{
     template::RequestTemplate,
 };
 use crate::{
+    account::Authorization,
     id::ProviderId,
     message::{Channel, Content},
-    secrets::{mask, origin::SecretOrigins, redact::Secrets},
+    secrets::{
+        mask,
+        origin::{Origin, SecretOrigins},
+        redact::Secrets,
+    },
     template::filtered_secrets,
     validation::{Validated, ValidationErrors},
 };
@@ -125,6 +130,11 @@ impl Provider {
         found
     }
 
+    /// Origin that its requests are sent to.
+    pub fn origin(&self) -> Origin {
+        Origin::of(self.settings.send_url.origin_url())
+    }
+
     /// Adds the provider's default sender if the client named none, and validates the message like
     /// [`Self::check_message`].
     ///
@@ -145,6 +155,24 @@ impl Provider {
         request
             .as_ref()
             .map_or(Ok(()), |request| request.limits.check(name, content))
+    }
+}
+
+impl Settings {
+    /// Validates that no header of the requests is also set by the account that authenticates them.
+    ///
+    /// # Errors
+    /// Reports the header.
+    pub fn check_account(&self, authorization: &Authorization) -> Validated<()> {
+        let Some(header) = authorization.header_name() else {
+            return Ok(());
+        };
+        let mut headers = self.request.iter().flat_map(|request| &request.headers);
+        let Some((name, _)) = headers.find(|(name, _)| *name == header) else {
+            return Ok(());
+        };
+        let error = ValidationErrors::here("is already set by the provider's account");
+        Err(error.under(name.as_str()).under("headers").under("request"))
     }
 }
 

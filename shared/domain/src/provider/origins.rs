@@ -3,11 +3,7 @@
 use serde_json::Value;
 
 use super::{Provider, RequestTemplate, Settings};
-use crate::{
-    outgoing::header_texts,
-    secrets::origin::{Origin, StoredSecret},
-    validation::Validated,
-};
+use crate::{outgoing::header_texts, secrets::origin::StoredSecret, validation::Validated};
 
 impl Provider {
     /// Returns the provider after `patch` changed it from `before`.
@@ -15,8 +11,7 @@ impl Provider {
     /// # Errors
     /// Names each stored secret that would be sent to an origin it was not given for.
     pub fn patched(self, before: &Self, patch: &Value) -> Validated<Self> {
-        let [from, to] = [&before.settings, &self.settings]
-            .map(|settings| Origin::of(settings.send_url.origin_url()));
+        let [from, to] = [before, &self].map(Self::origin);
         let secret_origins =
             before
                 .secret_origins

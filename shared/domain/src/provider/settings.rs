@@ -124,7 +124,7 @@ impl Settings {
         }
         let needs_secret_key = auth.as_ref().is_some_and(Auth::needs_secret_key)
             || tags().any(|tag| tag == "secret.secret_key");
-        let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key)
+        let needs_api_key = auth.as_ref().is_some_and(Auth::needs_api_key)
             || tags().any(|tag| tag == "secret.api_key");
         if keys == KeyPolicy::Required && needs_api_key && !fields.has("api_key") {
             fields.refuse(

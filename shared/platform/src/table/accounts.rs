@@ -1,7 +1,7 @@
 //! Accounts of connected services.
 //!
-//! An account's settings are one encrypted document. The row counts the services that use the
-//! account, so that no service can be created with an account that is being deleted. Issued tokens
+//! An account's settings are one encrypted document. The row counts the services and providers that
+//! use the account, so that none can be created with an account that is being deleted. Issued tokens
 //! are in an item of their own ([`super::oauth_tokens`]), because requests write them often.
 
 use domain::{
@@ -28,26 +28,44 @@ type AccountRow = Resource<AccountId, SealedAccount>;
 #[derive(Serialize, Deserialize)]
 struct SealedAccount {
     name: String,
-    /// Number of services that use the account.
-    #[serde(default)]
-    services: u32,
+    #[serde(flatten)]
+    uses: Uses,
     sealed: String,
 }
 
-/// An account with its usage count.
+/// How many resources use an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uses {
+    /// Connected services.
+    #[serde(default)]
+    pub services: u32,
+    /// Providers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub providers: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// An account with its usage counts.
 #[derive(Debug, Clone)]
 pub struct StoredAccount {
     /// The account, decrypted.
     pub account: Account,
-    /// Number of services that use the account.
-    pub services: u32,
+    /// How many resources use it.
+    pub uses: Uses,
 }
 
-async fn seal(account: &Account, services: u32, keys: &KeyringCache) -> Result<Item, TableError> {
+async fn seal(account: &Account, uses: Uses, keys: &KeyringCache) -> Result<Item, TableError> {
     let field = settings_field(account.id);
     let row: AccountRow = account.with_settings(SealedAccount {
         name: account.settings.name.clone(),
-        services,
+        uses,
         sealed: field.seal_json(&account.settings.to_map(), keys).await?,
     });
     let listing = (KIND, account.id.ulid().to_string());
@@ -58,8 +76,8 @@ async fn open(row: AccountRow, keys: &KeyringCache) -> Result<StoredAccount, Tab
     let field = settings_field(row.id);
     let document = field.open_json(&row.settings.sealed, keys).await?;
     Ok(StoredAccount {
+        uses: row.settings.uses,
         account: row.with_settings(restored(&field, Settings::restore(document))?),
-        services: row.settings.services,
     })
 }
 
@@ -76,7 +94,7 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut tx = self.transaction();
-        tx.put_new_account(account, 0, keys).await?;
+        tx.put_new_account(account, Uses::default(), keys).await?;
         tx.audit(entry)?;
         tx.commit().await
     }
@@ -89,7 +107,7 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let item = seal(after, before.services, keys).await?;
+        let item = seal(after, before.uses, keys).await?;
         let mut tx = self.transaction();
         tx.put_if(item, Condition::version(before.account.version));
         tx.rename(name_key(&before.account), name_key(after), after.id);
@@ -97,7 +115,7 @@ impl Table {
         tx.commit().await
     }
 
-    /// Deletes an account that no service uses, unless it has changed since it was read.
+    /// Deletes an account that nothing uses, unless it has changed since it was read.
     pub async fn delete_account(&self, account: &Account, entry: &Entry) -> Result<(), WriteError> {
         let mut tx = self.transaction();
         tx.delete_if(
@@ -146,14 +164,14 @@ impl Table {
 }
 
 impl Transaction<'_> {
-    /// Writes a new account that this many services use.
+    /// Writes a new account with these uses.
     pub(super) async fn put_new_account(
         &mut self,
         account: &Account,
-        services: u32,
+        uses: Uses,
         keys: &KeyringCache,
     ) -> Result<(), TableError> {
-        let item = seal(account, services, keys).await?;
+        let item = seal(account, uses, keys).await?;
         self.put_if(item, Condition::absent());
         self.claim_name(name_key(account), account.id);
         Ok(())
@@ -162,6 +180,11 @@ impl Transaction<'_> {
     /// Adds `change` to the account's number of services. Fails if the account does not exist.
     pub(super) fn count_account_use(&mut self, id: AccountId, change: i8) {
         self.count(Key::account(id), "services", change);
+    }
+
+    /// Adds `change` to the account's number of providers. Fails if the account does not exist.
+    pub(super) fn count_account_provider(&mut self, id: AccountId, change: i8) {
+        self.count(Key::account(id), "providers", change);
     }
 }
 

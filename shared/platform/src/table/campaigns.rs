@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     audit::Entry,
     campaign::{Campaign, Existing, import::Names},
-    id::{CampaignId, ProviderId},
+    id::{AccountId, CampaignId, ProviderId},
 };
 
 use super::{
@@ -101,6 +101,12 @@ impl Table {
         let rows = self
             .providers_of(&providers.values().copied().collect::<Vec<_>>(), keys)
             .await?;
+        let mut accounts = BTreeMap::new();
+        for name in &names.accounts {
+            if let Some(used) = self.account_named(name, keys).await? {
+                accounts.insert(name.to_lowercase(), used.account);
+            }
+        }
         let channel = |id: ProviderId| {
             rows.get(&id)
                 .map(|stored| (id, stored.provider.settings.channel))
@@ -112,6 +118,7 @@ impl Table {
         Ok(Existing {
             campaigns,
             providers,
+            accounts,
         })
     }
 
@@ -126,8 +133,15 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut tx = self.transaction();
+        let mut accounts = BTreeMap::<AccountId, i8>::new();
         for stored in new {
             tx.put_new_provider(stored, keys).await?;
+            if let Some(account) = stored.provider.settings.auth.account() {
+                *accounts.entry(account).or_default() += 1;
+            }
+        }
+        for (account, providers) in accounts {
+            tx.count_account_provider(account, providers);
         }
         if let Some(campaign) = campaign {
             tx.put_new_campaign(campaign)?;

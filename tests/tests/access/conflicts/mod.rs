@@ -1,5 +1,6 @@
 //! Deletions that conflict with dependent resources, and patches that change nothing.
 
+mod accounts;
 mod headers;
 
 use serde_json::{Value, json};

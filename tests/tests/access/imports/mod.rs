@@ -1,5 +1,6 @@
 //! Imports of campaigns: concurrent, interrupted and rejected.
 
+mod accounts;
 mod faults;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! Providers, messages and calls.
 
+mod account;
 mod manage;
 mod messages;
 mod presets;

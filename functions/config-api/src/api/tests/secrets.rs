@@ -1,5 +1,7 @@
 //! Responses show hints and masks instead of secrets.
 
+use std::collections::BTreeMap;
+
 use domain::{
     account::{self, Account},
     campaign,
@@ -180,10 +182,11 @@ fn bundle_is_deterministic_and_contains_no_secrets() {
         email_provider_id: Some(providers[0].id),
         description: None,
     };
-    let bundle = json!(api::Bundle::of(&campaign, &providers));
+    let accounts = BTreeMap::new();
+    let bundle = json!(api::Bundle::of(&campaign, &providers, &accounts));
     let reversed = {
         let [mail, text] = providers;
-        json!(api::Bundle::of(&campaign, &[text, mail]))
+        json!(api::Bundle::of(&campaign, &[text, mail], &accounts))
     };
     assert_eq!(bundle, reversed);
     for secret in ["the-api-key", "the-secret-key", "hint", "default"] {

@@ -16,6 +16,7 @@ use platform::{
     table::{
         accounts::StoredAccount,
         pagination::{Page, PageRequest},
+        providers::StoredProvider,
         services::StoredService,
     },
 };
@@ -93,7 +94,8 @@ pub async fn get(
 ///
 /// Omitted secrets are unchanged. If `token_url` moves to another origin (scheme, host, port),
 /// include every secret that would be sent there. Fails with 409 if a webhook that sends to one of
-/// the account's services sets the new authorization's header itself.
+/// the account's services, or a provider that uses the account, sets the new authorization's header
+/// itself.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = api::AccountId, Path), api::IfMatch), request_body = api::AccountPatch,
@@ -133,7 +135,7 @@ pub async fn patch(
 
 /// Deletes an account.
 ///
-/// Fails with 409 if a service uses it.
+/// Fails with 409 if a service or provider uses it.
 #[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = api::AccountId, Path), api::IfMatch),
@@ -146,7 +148,7 @@ pub async fn delete(
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |used: StoredAccount| async move {
-        if used.services > 0 {
+        if used.uses.services > 0 {
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.services(&page_request, &app.keys).await?)
             };
@@ -157,6 +159,17 @@ pub async fn delete(
             let (why, remedy) = ("Services use the account", "Delete them first");
             return Err(query::in_use(why, remedy, read, of_account).await?.into());
         }
+        if used.uses.providers > 0 {
+            let read = |page_request: PageRequest| async move {
+                Ok(app.table.providers(&page_request, &app.keys).await?)
+            };
+            let of_account = |stored: &StoredProvider| {
+                let provider = &stored.provider;
+                (provider.settings.auth.account() == Some(id)).then_some(provider.id)
+            };
+            let (why, remedy) = ("Providers use the account", "Change or delete them first");
+            return Err(query::in_use(why, remedy, read, of_account).await?.into());
+        }
         let entry = caller.entry("account.deleted", &used.account.id, Vec::new());
         app.table.delete_account(&used.account, &entry).await?;
         Ok(())
@@ -164,17 +177,24 @@ pub async fn delete(
     if_match.delete(|| find(app, id), write).await
 }
 
-/// Returns 409 if a webhook of one of the account's services sets the account's new header.
+/// Returns 409 if a webhook of one of the account's services, or a provider, sets the account's new
+/// header.
 async fn check_header(app: &App, before: &StoredAccount, after: &Account) -> ApiResult<()> {
     let (old, new) = (
         &before.account.settings.authorization,
         &after.settings.authorization,
     );
-    if before.services == 0 || old.header_name() == new.header_name() {
+    if old.header_name() == new.header_name() {
         return Ok(());
     }
-    let services = account_header::services(app, after.id).await?;
-    account_header::check(app, &services, old, new).await
+    if before.uses.services > 0 {
+        let services = account_header::services(app, after.id).await?;
+        account_header::check(app, &services, old, new).await?;
+    }
+    if before.uses.providers > 0 {
+        account_header::check_providers(app, after.id, new).await?;
+    }
+    Ok(())
 }
 
 async fn find(app: &App, id: AccountId) -> ApiResult<StoredAccount> {

@@ -1,9 +1,13 @@
 //! Exports a campaign, to copy it to another deployment.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
-use domain::{id::CampaignId, provider::Provider, scope::Scope};
+use domain::{
+    id::{AccountId, CampaignId},
+    provider::Provider,
+    scope::Scope,
+};
 
 use super::{MAX_ATTEMPTS, find};
 use crate::{
@@ -13,7 +17,8 @@ use crate::{
 
 /// Exports a campaign and its providers as a bundle, without secrets.
 ///
-/// Exporting a campaign that has providers also requires the scope `providers:read`.
+/// Exporting a campaign that has providers also requires the scope `providers:read`, and
+/// `services:read` if an account authenticates one of them. The bundle refers to accounts by name.
 #[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
     params(("id" = api::CampaignId, Path)), responses((status = 200, body = api::Bundle), api::ErrorResponses))]
@@ -34,10 +39,33 @@ pub async fn export(
         if found.len() == ids.len() {
             let providers: Vec<Provider> =
                 found.into_values().map(|stored| stored.provider).collect();
-            return Ok(Json(api::Bundle::of(&campaign, &providers)));
+            if let Some(accounts) = account_names(&app, &caller, &providers).await? {
+                return Ok(Json(api::Bundle::of(&campaign, &providers, &accounts)));
+            }
         }
     }
     Err(Problem::internal(format!(
         "the providers of {id} don't exist"
     )))
+}
+
+/// Names of the accounts of these providers. `None` if one is missing, because a provider has changed
+/// since it was read.
+async fn account_names(
+    app: &App,
+    caller: &Principal,
+    providers: &[Provider],
+) -> ApiResult<Option<BTreeMap<AccountId, String>>> {
+    let mut names = BTreeMap::new();
+    for id in providers
+        .iter()
+        .filter_map(|provider| provider.settings.auth.account())
+    {
+        caller.require_scope(Scope::ServicesRead)?;
+        let Some(used) = app.table.account(id, &app.keys).await? else {
+            return Ok(None);
+        };
+        names.insert(id, used.account.settings.name);
+    }
+    Ok(Some(names))
 }

@@ -10,6 +10,7 @@ use domain::{
     },
     provider::Provider,
     scope::Scope,
+    secrets::origin::Origin,
 };
 use platform::{
     clock, random,
@@ -20,13 +21,15 @@ use super::MAX_ATTEMPTS;
 use crate::{
     App, api,
     http::{ApiResult, JsonBody, Problem, auth::Principal},
-    routes::providers::key,
+    routes::{account_origins, providers::key},
 };
 
 /// Imports a bundle.
 ///
 /// The import is atomic. An import that creates providers also requires the scope
-/// `providers:write`.
+/// `providers:write`. Accounts that the bundle names must exist; naming them requires
+/// `services:read`, and using one at an origin (scheme, host, port) that it does not serve yet
+/// `admin`.
 #[utoipa::path(post, path = "/v1/campaigns/import", operation_id = "importCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     request_body = api::ImportInput, responses((status = 200, body = api::ImportReport), api::ConflictResponse, api::ErrorResponses))]
@@ -36,17 +39,24 @@ pub async fn import(
     body: JsonBody,
 ) -> ApiResult<Json<api::ImportReport>> {
     let import = Import::parse(body.json()?, &app.allow)?;
+    let names = import.names();
+    if !names.accounts.is_empty() {
+        caller.require_scope(Scope::ServicesRead)?;
+    }
     for _ in 0..MAX_ATTEMPTS {
-        let existing = app
-            .table
-            .resources_named(&import.names(), &app.keys)
-            .await?;
+        let existing = app.table.resources_named(&names, &app.keys).await?;
         let plan = import
             .clone()
             .plan(&existing, (random::id(), [random::id(), random::id()]))
             .map_err(problem)?;
         if !plan.providers.is_empty() {
             caller.require_scope(Scope::ProvidersWrite)?;
+        }
+        for (_, settings) in &plan.providers {
+            if let Some(account) = settings.auth.account() {
+                let origin = Origin::of(settings.send_url.origin_url());
+                account_origins::check(&app, &caller, account, &origin).await?;
+            }
         }
         if import.dry_run {
             return Ok(Json(plan.report.into()));

@@ -1,5 +1,6 @@
 //! Providers of messages and calls: create, read, update, delete, test.
 
+mod checks;
 pub mod test;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use platform::{
 };
 use serde_json::Value;
 
+use self::checks::check_account;
 use crate::{
     App, api,
     http::{
@@ -68,7 +70,8 @@ pub async fn list(
 
 /// Creates a provider.
 ///
-/// If `default` is true, it replaces the channel's current default.
+/// If `default` is true, it replaces the channel's current default. With `auth` of type `account`, an
+/// origin (scheme, host, port) that the account does not serve yet requires the scope `admin`.
 #[utoipa::path(post, path = "/v1/providers", operation_id = "createProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     request_body = api::ProviderInput,
@@ -85,6 +88,7 @@ pub async fn create(
         key,
         campaigns: 0,
     };
+    check_account(&app, &caller, None, &stored.provider).await?;
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
     app.table
         .create_provider(&stored, &app.keys, &entry, |previous| {
@@ -112,7 +116,8 @@ pub async fn get(
 /// Updates a provider.
 ///
 /// Omitted keys are unchanged. `channel` can't be changed. If `send_url` moves to another origin
-/// (scheme, host, port), include every secret that would be sent there.
+/// (scheme, host, port), include every secret that would be sent there. If an account authenticates
+/// requests, an origin that it does not serve yet requires the scope `admin`.
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = api::ProviderId, Path), api::IfMatch), request_body = api::ProviderPatch,
@@ -145,6 +150,7 @@ pub async fn patch(
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
             return Ok(with_warnings(app, &before));
         }
+        check_account(app, caller, Some(&before.provider), &provider).await?;
         let after = StoredProvider {
             provider,
             key,

@@ -11,7 +11,12 @@ use domain::{
     scope::Scope,
     validation::{Validated, ValidationErrors},
 };
-use platform::{clock, provider_client, random};
+use platform::{
+    clock,
+    oauth::Tokens,
+    provider_client::{self, Connection},
+    random,
+};
 use serde_json::{Value, json};
 
 use super::find;
@@ -67,15 +72,16 @@ pub async fn test(
         now,
         random::token(),
     );
-    let completed_attempt = provider_client::send(
-        &app.egress,
-        &stored,
-        &app.public_url,
-        &message,
-        1,
-        provider_client::TIMEOUT,
-    )
-    .await?;
+    let connection = Connection::of(&stored, &app.table, &app.keys).await?;
+    let tokens = Tokens {
+        table: &app.table,
+        keys: &app.keys,
+        egress: &app.egress,
+        hops: message.hops,
+    };
+    let ready = async |_| Ok(());
+    let sent = provider_client::send(tokens, &connection, &app.public_url, &message, 1, ready);
+    let completed_attempt = sent.await?;
     Ok(Json(api::Tested {
         attempt: completed_attempt.attempt.into(),
     }))

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    account::Account, id::AccountId, scope::Scope, secrets::origin::Origin, service::Settings,
+    account::Account, scope::Scope, secrets::origin::Origin, service::Settings,
     validation::ValidationErrors,
 };
-use platform::table::{
-    pagination::{Page, PageRequest},
-    services::StoredService,
-};
+use platform::table::services::StoredService;
 
 use crate::{
     App,
     http::{ApiResult, Problem, auth::Principal},
-    routes::account_header,
+    routes::{account_header, account_origins},
 };
 
 /// Rejects an account or user that does not exist.
@@ -72,13 +69,13 @@ pub(super) async fn check_origin(
     if caller.scopes.grants(Scope::Admin) || (!moves && same_account) {
         return Ok(());
     }
-    let moves_webhooks = moves && before.is_some_and(|before| before.webhooks > 0);
-    if moves_webhooks
-        || (fresh.is_none() && !account_serves(app, after.account_id, &origin).await?)
-    {
+    if moves && before.is_some_and(|before| before.webhooks > 0) {
         return Err(Problem::forbidden(Scope::Admin.as_str()));
     }
-    Ok(())
+    if fresh.is_some() {
+        return Ok(());
+    }
+    account_origins::check(app, caller, after.account_id, &origin).await
 }
 
 /// Returns 409 if a webhook that sends to the service sets the header of its new account.
@@ -107,18 +104,4 @@ pub(super) async fn check_header(
         &new.settings.authorization,
     )
     .await
-}
-
-/// Whether a service at this origin already uses the account.
-async fn account_serves(app: &App, account: AccountId, origin: &Origin) -> ApiResult<bool> {
-    let mut page_request = PageRequest::new(None, 100);
-    loop {
-        let Page { items, next, .. } = app.table.services(&page_request, &app.keys).await?;
-        let mut settings = items.iter().map(|stored| &stored.service.settings);
-        if settings.any(|one| one.account_id == account && Origin::of(&one.server_url) == *origin) {
-            return Ok(true);
-        }
-        let Some(after) = next else { return Ok(false) };
-        page_request.after = Some(after);
-    }
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::account;
+
+const ACCOUNT: &str = "acct_01J0000000000000000000000A";
 
 #[test]
 fn defaults_match_the_contract() {
@@ -47,6 +50,38 @@ fn settings_round_trip_without_showing_secrets() {
         first.base(&json!({"auth": {"name": "x-other"}}))["auth"]["type"],
         "header"
     );
+}
+
+#[test]
+fn header_of_the_account_is_rejected() {
+    let auth = json!({"type": "account", "account_id": ACCOUNT});
+    let headers = json!({"authorization": "x", "x-tenant": "7"});
+    let one = settings(&json!({"auth": auth, "request": {"headers": headers}})).expect("valid");
+    assert_eq!(one.auth.to_value(), auth);
+    for (authorization, refused) in [
+        (json!({"type": "none"}), None),
+        (
+            json!({"type": "header", "name": "X-Tenant", "value": "0123456789"}),
+            Some("/request/headers/x-tenant"),
+        ),
+        (
+            json!({"type": "header", "name": "X-Key", "value": "0123456789"}),
+            None,
+        ),
+        (
+            json!({
+                "type": "oauth2", "grant_type": "client_credentials", "client_id": "us",
+                "client_secret": "hush", "token_url": "https://login.example.com/",
+            }),
+            Some("/request/headers/authorization"),
+        ),
+    ] {
+        let document = json!({"name": "CRM", "authorization": authorization});
+        let account = account::Settings::parse(document, &AllowList::default()).expect("valid");
+        let checked = one.check_account(&account.authorization).map_err(pointers);
+        let expected = refused.map_or(Ok(()), |pointer| Err(vec![pointer.to_owned()]));
+        assert_eq!(checked, expected, "{authorization}");
+    }
 }
 
 #[test]
@@ -104,6 +139,15 @@ fn all_invalid_fields_are_reported() {
             "/api_key",
         ),
         (json!({"auth": {"type": "none", "name": "x"}}), "/auth/name"),
+        (json!({"auth": {"type": "account"}}), "/auth/account_id"),
+        (
+            json!({"auth": {"type": "account", "account_id": "svc_01J0000000000000000000000S"}}),
+            "/auth/account_id",
+        ),
+        (
+            json!({"api_key": null, "auth": {"type": "account", "account_id": ACCOUNT}, "request": {"body": "[{secret.api_key}]"}}),
+            "/api_key",
+        ),
         (
             json!({"send_url": "https://gw.example.com/•••"}),
             "/send_url",
@@ -178,6 +222,10 @@ fn provider_without_keys_needs_secrets() {
         ),
         (
             json!({"api_key": null, "secret_key": null, "auth": {"type": "none"}}),
+            Status::Active,
+        ),
+        (
+            json!({"api_key": null, "secret_key": null, "auth": {"type": "account", "account_id": ACCOUNT}}),
             Status::Active,
         ),
         (

@@ -1,5 +1,5 @@
 //! Providers. A provider's row, its name, its entry in its channel's partition, the item under its
-//! inbound key and the channel's default change in one transaction.
+//! inbound key, the count of its account and the channel's default change in one transaction.
 
 mod default;
 mod row;
@@ -31,6 +31,7 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mut tx = self.transaction();
         tx.put_new_provider(stored, keys).await?;
+        tx.change_provider_account(None, Some(&stored.provider));
         tx.audit(entry)?;
         self.commit_with_default(tx, None, Some(&stored.provider), moved)
             .await
@@ -50,6 +51,7 @@ impl Table {
         let mut tx = self.transaction();
         tx.put_if(row.item()?, Condition::version(old.version));
         tx.rename(name_key(old), name_key(new), new.id);
+        tx.change_provider_account(Some(old), Some(new));
         tx.audit(entry)?;
         tx.change_reporter(Some(before), Some(after), keys).await?;
         self.commit_with_default(tx, Some(old), Some(new), moved)
@@ -71,6 +73,7 @@ impl Table {
         );
         tx.delete(name_key(provider));
         tx.delete(Key::of_channel(provider.settings.channel, provider.id));
+        tx.change_provider_account(Some(provider), None);
         tx.audit(entry)?;
         tx.change_reporter(Some(stored), None, keys).await?;
         self.commit_with_default(tx, Some(provider), None, |_| entry.clone())
@@ -136,7 +139,8 @@ impl Table {
 }
 
 impl Transaction<'_> {
-    /// Writes a new provider, without making it its channel's default.
+    /// Writes a new provider, without making it its channel's default and without counting it at its
+    /// account.
     pub(super) async fn put_new_provider(
         &mut self,
         stored: &StoredProvider,
@@ -152,6 +156,16 @@ impl Transaction<'_> {
             serde_json::json!({"id": provider.id}),
         )?);
         self.change_reporter(None, Some(stored), keys).await
+    }
+
+    /// Updates the provider counts of the accounts if they differ between `before` and `after`.
+    fn change_provider_account(&mut self, before: Option<&Provider>, after: Option<&Provider>) {
+        let account = |provider: Option<&Provider>| provider?.settings.auth.account();
+        self.move_use(
+            account(before),
+            account(after),
+            Self::count_account_provider,
+        );
     }
 
     /// Adds `change` to the provider's number of campaigns. Fails if the provider does not exist.

@@ -14,6 +14,7 @@ use self::row::ServiceRow;
 pub use self::row::StoredService;
 use super::{
     Condition, Key, Table, TableError, WriteError,
+    accounts::Uses,
     pagination::{Page, PageRequest},
     transaction::Transaction,
 };
@@ -173,7 +174,13 @@ impl Transaction<'_> {
             self.count_account_use(old, -1);
         }
         match (new, new_account) {
-            (Some(_), Some(account)) => self.put_new_account(account, 1, keys).await?,
+            (Some(_), Some(account)) => {
+                let uses = Uses {
+                    services: 1,
+                    ..Uses::default()
+                };
+                self.put_new_account(account, uses, keys).await?;
+            }
             (Some(new), None) => self.count_account_use(new, 1),
             (None, _) => {}
         }

@@ -2,6 +2,7 @@
 //! shapes that the API's documentation gives.
 
 mod email_and_chat;
+mod gateways;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};

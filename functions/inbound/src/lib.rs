@@ -5,15 +5,16 @@
 //! the event is queued. A request with delivery keys claims each of them first. A repeat within 24
 //! hours therefore gets the same event ID, and the event is published once, even if the first
 //! request crashed between its claim and its message. The key of a provider's callback URL leads to
-//! [`reports`].
+//! [`callbacks`].
 
-mod reports;
+mod callbacks;
 mod response;
 
 use std::fmt::Display;
 
 use domain::{
     event::Event,
+    id::EventId,
     inbound::{self, Key, Receiver, Verification, received},
     pattern::EventType,
     time,
@@ -108,7 +109,7 @@ async fn accept(app: &App, request: &Request) -> Result<Accepted, InboundError> 
     };
     match caller {
         KeyOwner::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
-        KeyOwner::Provider(reporter) => reports::accept(app, &reporter, &call).await,
+        KeyOwner::Provider(reporter) => callbacks::accept(app, &reporter, &call).await,
     }
 }
 
@@ -137,27 +138,43 @@ async fn publish(
         return Ok(challenge);
     }
     let hops = inbound::hops(call.headers).map_err(Rejection::from)?;
-    let mut event = Event {
+    let event = Event {
         id: random::id(),
         kind: EventType::service_received(),
         timestamp: now,
         data: Value::Object(received(receiver, call)),
         hops,
     };
-    if stored_bytes(&event) > MAX_EVENT_BYTES {
-        return Err(Rejection::TooLarge.into());
+    check_size(&event)?;
+    let keys = receiver.verification.delivery_keys(call);
+    send_once(app, &format!("in/{}", receiver.service), event, keys)
+        .await
+        .map(Accepted::Event)
+}
+
+fn check_size(event: &Event) -> Result<(), Rejection> {
+    if stored_bytes(event) > MAX_EVENT_BYTES {
+        return Err(Rejection::TooLarge);
     }
-    let route = format!("in/{}", receiver.service);
+    Ok(())
+}
+
+/// Queues an event, unless one with any of these keys was queued on this route in the last 24
+/// hours. Returns the ID of the event, or of the earlier one.
+async fn send_once(
+    app: &App,
+    route: &str,
+    mut event: Event,
+    keys: Vec<String>,
+) -> Result<EventId, InboundError> {
     let mut claims = Vec::new();
-    for delivery in receiver.verification.delivery_keys(call) {
-        let claim = app
-            .table
-            .claim(&route, &delivery, Claim::new(event.id, String::new(), now))
-            .await?;
+    for delivery in keys {
+        let claim = Claim::new(event.id, String::new(), event.timestamp);
+        let claim = app.table.claim(route, &delivery, claim).await?;
         (event.id, event.timestamp) = (claim.id, claim.at);
         if claim.done {
-            tracing::info!(service = %receiver.service, event = %event.id, "inbound request repeated");
-            return Ok(Accepted::Event(event.id));
+            tracing::info!(route, event = %event.id, "inbound request repeated");
+            return Ok(event.id);
         }
         claims.push((delivery, claim));
     }
@@ -166,12 +183,12 @@ async fn publish(
     for (delivery, claim) in claims.into_iter().filter(|(_, claim)| claim.id == event.id) {
         // Not fatal: without the mark, a repeat sends the same event again, and dispatch
         // deduplicates it.
-        if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {
+        if let Err(error) = app.table.claim_done(route, &delivery, &claim).await {
             tracing::warn!(%error, event = %event.id, "failed to mark claim as done");
         }
     }
-    tracing::info!(service = %receiver.service, event = %event.id, hops, "inbound request accepted");
-    Ok(Accepted::Event(event.id))
+    tracing::info!(route, event = %event.id, hops = event.hops, "inbound request accepted");
+    Ok(event.id)
 }
 
 /// Verifies a request to the URL of `owner`. Returns the response to a challenge, which has no

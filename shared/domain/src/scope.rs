@@ -53,8 +53,8 @@ scopes! {
     /// Create, change, rotate, revoke and delete credentials, limited to scopes that the caller
     /// has.
     CredentialsWrite "credentials:write",
-    /// Read providers, without their keys. Includes their callback URLs: anyone who knows one can
-    /// report a status.
+    /// Read providers, without their secrets. Includes their callback URLs: anyone who knows one can
+    /// report a status or an inbound message if the provider has no `verification`.
     ProvidersRead "providers:read",
     /// Create, change and delete providers. Indirectly grants access to every message and call sent
     /// through a provider, by pointing it to another address, and the use of accounts at origins that

@@ -35,11 +35,7 @@ pub fn callback_url(public_url: &str, stored: &StoredProvider) -> Option<String>
 
 /// The secrets to mask in text from the provider.
 pub fn secrets(stored: &StoredProvider) -> Secrets {
-    let mut secrets = Secrets::default();
-    // Anyone who knows the callback URL can report.
-    stored.key.iter().for_each(|key| secrets.add(key.expose()));
-    secrets.extend(&stored.provider.secrets());
-    secrets
+    stored.secrets()
 }
 
 /// A provider with everything that its requests need.

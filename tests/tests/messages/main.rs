@@ -5,6 +5,7 @@ mod account;
 mod api;
 mod callbacks;
 mod chosen;
+mod inbound;
 mod points;
 mod schedule;
 mod success;

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 
 use super::{
     Channel, Condition, Format, Method, ProviderAuth, ProviderCallback, ProviderCallbackInput,
-    Warning, headers, warnings,
+    ProviderInbound, Warning, headers, warnings,
 };
 
 mirror! {
@@ -60,6 +60,7 @@ pub struct ProviderInput {
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallbackInput>,
+    pub inbound: Option<ProviderInbound>,
 }
 
 /// Fields of a provider to change (RFC 7396). `null` resets a field to its default; omitted fields,
@@ -87,8 +88,9 @@ pub struct Provider {
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallback>,
-    /// URL for the provider's status reports; null without `callback`. Without a `verification`,
-    /// keep it secret: anyone who knows it can post reports.
+    pub inbound: Option<ProviderInbound>,
+    /// URL for the provider's status reports and inbound messages; null without `callback` and
+    /// `inbound`. Without a `verification`, keep it secret: anyone who knows it can post to it.
     pub callback_url: Option<String>,
     /// `needs_secrets`: the provider was imported without its secrets and can't send.
     pub status: ProviderStatus,
@@ -166,6 +168,9 @@ pub(super) struct SharedSettings {
     from: Option<String>,
     request: Option<ProviderRequest>,
     response: Option<ProviderResponse>,
+    // Earlier releases import no bundle that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inbound: Option<ProviderInbound>,
 }
 
 impl From<&provider::Settings> for SharedSettings {
@@ -180,6 +185,7 @@ impl From<&provider::Settings> for SharedSettings {
             from: settings.from.clone(),
             request: settings.request.as_ref().map(ProviderRequest::from),
             response: is_set.then(|| response.into()),
+            inbound: settings.inbound.as_ref().map(ProviderInbound::from),
         }
     }
 }
@@ -211,6 +217,7 @@ impl Provider {
             from,
             request,
             response,
+            inbound,
         } = settings.into();
         let key_hint = |key: &Option<SecretString>| hint(key.as_ref()?.expose_secret());
         Self {
@@ -227,6 +234,7 @@ impl Provider {
             request,
             response,
             callback: settings.callback.as_ref().map(ProviderCallback::from),
+            inbound,
             callback_url,
             status: settings.status().into(),
             created_at: show_millis(provider.created_at),

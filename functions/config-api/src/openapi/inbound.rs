@@ -14,9 +14,9 @@ const METHODS: [(&str, &str); 7] = [
     ("options", "receiveOptions"),
 ];
 
-const DESCRIPTION: &str = "For webhooks of connected services and status reports of providers. The URL is the service's \
+const DESCRIPTION: &str = "For webhooks of connected services, and status reports and inbound messages of providers. The URL is the service's \
     `webhook_url` or the provider's `callback_url`; its key identifies the sender. Each verified request of a service \
-    publishes a `service.received` event. A repeated request within 24 hours returns the first ID and publishes nothing. \
+    publishes a `service.received` event, each inbound message of a provider one such as `sms.received`. A repeated request within 24 hours returns the first ID and publishes nothing. \
     `HEAD` and `OPTIONS` return 200 if the URL exists. Responses are deliberately terse, because callers are untrusted.";
 
 pub(super) fn add(paths: &mut Value) {
@@ -74,7 +74,7 @@ fn operation(method: &str, id: &str) -> Value {
                             "title": "Reports",
                             "type": "object",
                             "required": ["reports"],
-                            "properties": {"reports": {"type": "integer", "minimum": 0, "description": "How many status reports were read."}},
+                            "properties": {"reports": {"type": "integer", "minimum": 0, "description": "How many status reports, and inbound messages among them, were read."}},
                         },
                     ]},
                     "example": {"id": "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"},

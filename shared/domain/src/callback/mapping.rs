@@ -14,6 +14,13 @@ use crate::{
 /// Maximum number of mapped statuses.
 const MAX_STATUSES: usize = 50;
 
+const FIELDS: [&str; 4] = [
+    "id_pointer",
+    "status_pointer",
+    "statuses",
+    "recording_pointer",
+];
+
 /// Pointers into a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
@@ -63,6 +70,20 @@ impl Mapping {
             statuses: statuses?,
             recording_pointer: recording_pointer?,
         })
+    }
+
+    /// Whether any of its fields is in a document with more fields.
+    pub(super) fn is_given(fields: &FieldReader) -> bool {
+        FIELDS.iter().any(|field| fields.has(field))
+    }
+
+    /// Whether a document has a status or a recording.
+    pub(super) fn is_in(&self, document: &Value) -> bool {
+        let recording = self.recording_pointer.as_ref();
+        [Some(&self.status_pointer), recording]
+            .into_iter()
+            .flatten()
+            .any(|pointer| pointer.find(document).is_some_and(|value| !value.is_null()))
     }
 
     /// The document that [`Mapping::parse`] reads.

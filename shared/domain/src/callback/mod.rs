@@ -1,18 +1,24 @@
-//! Callbacks: status reports from providers.
+//! Callbacks: status reports from providers, and messages that they receive.
 //!
-//! Parses a request to a provider's callback URL with the provider's [`Mapping`] into reports, each
-//! with the ID of its message, or a reason why it is not a report. Reports may be JSON, a form, or
-//! the query of a request without a body. An array contains several reports.
+//! A request to a provider's callback URL may be JSON, a form, or a query without a body. An array
+//! contains several documents. [`InboundSettings`] decide whether a document is an inbound message,
+//! which becomes an event. The others are parsed with the provider's [`Mapping`] into reports, each
+//! with the ID of its message, or a reason why it is not a report.
 //! [`crate::message::Message::reported`] applies them.
 
 mod mapping;
+mod received;
 mod settings;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::{mapping::Mapping, settings::CallbackSettings};
+pub use self::{
+    mapping::Mapping,
+    received::{InboundMessage, InboundSettings},
+    settings::CallbackSettings,
+};
 use crate::{
     id::ProviderId,
     inbound::{self, payload},
@@ -21,11 +27,33 @@ use crate::{
 
 /// Maximum number of reports in one request.
 const MAX_REPORTS: usize = 1_000;
+/// Maximum number of inbound messages in one request. Each is recorded to recognize its repeats.
+const MAX_MESSAGES: usize = 100;
 /// Maximum length of a recording's URL, in bytes.
 const MAX_URL_BYTES: usize = 8_000;
 /// How long a report waits for an unknown message. The provider may report before its response to
 /// the attempt is recorded.
 const MAX_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+/// How the requests to a provider's callback URL are read.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The provider's channel.
+    pub channel: Channel,
+    /// How status reports are read, if there are any.
+    pub mapping: Option<Mapping>,
+    /// How inbound messages are read, if there are any.
+    pub inbound: Option<InboundSettings>,
+}
+
+/// A parsed document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A status report.
+    Report(Callback),
+    /// An inbound message.
+    Message(InboundMessage),
+}
 
 /// A parsed report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +97,9 @@ pub enum Unreadable {
     /// Too many reports in one request.
     #[error("must contain at most {MAX_REPORTS} reports")]
     TooMany,
+    /// Too many inbound messages in one request.
+    #[error("must contain at most {MAX_MESSAGES} inbound messages")]
+    TooManyMessages,
 }
 
 /// Why an object is not a report.
@@ -80,20 +111,22 @@ pub enum NoReport {
     /// No ID at the pointer, or not a text of 1 to 255 bytes.
     #[error("there is no ID at `id_pointer`")]
     NoId,
+    /// The provider has no mapping.
+    #[error("the provider has no `callback` that reads status reports")]
+    NoMapping,
     /// A status without a mapping.
     #[error("the status is not in `statuses`")]
     Unmapped,
 }
 
-/// Parses a request to the callback URL of a provider with this mapping and channel.
+/// Parses a request to a provider's callback URL.
 ///
 /// # Errors
 /// Fails if the whole request can't be parsed. Single documents have results of their own.
 pub fn read(
-    mapping: &Mapping,
-    channel: Channel,
+    reader: &Reader,
     request: &inbound::Request<'_>,
-) -> Result<Vec<Result<Callback, NoReport>>, Unreadable> {
+) -> Result<Vec<Result<Received, NoReport>>, Unreadable> {
     let documents = match payload::fields(request) {
         None if request.body.is_empty() => vec![payload::query(request.url).into()],
         Some(Value::Array(documents)) => documents,
@@ -103,10 +136,29 @@ pub fn read(
     if documents.len() > MAX_REPORTS {
         return Err(Unreadable::TooMany);
     }
-    Ok(documents
+    let read: Vec<_> = documents
         .into_iter()
-        .map(|document| report(mapping, channel, document))
-        .collect())
+        .map(|document| reader.document(document))
+        .collect();
+    let messages = read
+        .iter()
+        .filter(|read| matches!(read, Ok(Received::Message(_))));
+    if messages.count() > MAX_MESSAGES {
+        return Err(Unreadable::TooManyMessages);
+    }
+    Ok(read)
+}
+
+impl Reader {
+    fn document(&self, document: Value) -> Result<Received, NoReport> {
+        let mapping = self.mapping.as_ref();
+        let inbound = self.inbound.as_ref();
+        match inbound.filter(|inbound| inbound.takes(&document, mapping)) {
+            Some(inbound) => Ok(Received::Message(inbound.message(document))),
+            None => report(mapping.ok_or(NoReport::NoMapping)?, self.channel, document)
+                .map(Received::Report),
+        }
+    }
 }
 
 /// Parses one document.

@@ -1,6 +1,6 @@
 //! Settings of a provider's callback URL.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Mapping;
 use crate::{
@@ -12,15 +12,15 @@ use crate::{
 /// How requests to a provider's callback URL are verified and read.
 #[derive(Debug, Clone)]
 pub struct CallbackSettings {
-    /// How status reports are read.
-    pub mapping: Mapping,
+    /// How status reports are read. `None` if the URL only receives inbound messages.
+    pub mapping: Option<Mapping>,
     /// How requests are verified.
     pub verification: Verification,
 }
 
 impl CallbackSettings {
     /// Parses `{id_pointer, status_pointer, statuses, recording_pointer, verification}`;
-    /// `verification` parses the last one.
+    /// `verification` parses the last one. If there is only that one, no status reports are read.
     ///
     /// # Errors
     /// Reports every invalid field.
@@ -30,7 +30,11 @@ impl CallbackSettings {
         verification: impl FnOnce(Value) -> Validated<Verification>,
     ) -> Validated<Self> {
         let mut fields = FieldReader::of(value)?;
-        let mapping = Mapping::take(&mut fields, channel);
+        let mapping = if fields.has("verification") && !Mapping::is_given(&fields) {
+            Some(None)
+        } else {
+            Mapping::take(&mut fields, channel).map(Some)
+        };
         let verification = fields.defaulted("verification", Verification::None, verification);
         let parsed = mapping
             .zip(verification)
@@ -51,10 +55,11 @@ impl CallbackSettings {
         self.with_verification(self.verification.public().into())
     }
 
-    /// Adds `verification` if there is one: earlier releases refuse the field.
+    /// Adds `verification` if there is one, or nothing else: earlier releases refuse the field.
     fn with_verification(&self, verification: Value) -> Value {
-        let mut document = self.mapping.to_value();
-        if !matches!(self.verification, Verification::None) {
+        let mapping = self.mapping.as_ref();
+        let mut document = mapping.map_or_else(|| json!({}), Mapping::to_value);
+        if mapping.is_none() || !matches!(self.verification, Verification::None) {
             document["verification"] = verification;
         }
         document

@@ -40,28 +40,13 @@ impl Report {
     #[must_use]
     pub fn redacted(self, secrets: &Redactor) -> Self {
         match self {
-            Self::Event(body) => Self::Event(redact_strings(body, secrets)),
+            Self::Event(body) => Self::Event(secrets.values(body)),
             Self::Recording { url, status } => Self::Recording {
                 url: secrets.whole(&url),
                 status,
             },
             Self::Status { .. } => self,
         }
-    }
-}
-
-fn redact_strings(value: Value, secrets: &Redactor) -> Value {
-    match value {
-        Value::String(text) => secrets.whole(&text).into(),
-        Value::Array(values) => values
-            .into_iter()
-            .map(|value| redact_strings(value, secrets))
-            .collect(),
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(name, value)| (name, redact_strings(value, secrets)))
-            .collect(),
-        other => other,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Verification of the requests to a provider's callback URL.
+//! Settings of a provider's callback URL.
 
 use serde_json::Value;
 
@@ -7,6 +7,10 @@ use crate::{
     inbound::Verification,
     validation::{Source, Validated},
 };
+
+/// The error for a callback that reads nothing.
+pub(super) const NO_MAPPING: &str =
+    "requires `id_pointer`, `status_pointer` and `statuses`, unless `inbound` is set";
 
 /// Parses the verification with `parse`. Rejects placeholders of presets.
 pub(super) fn verification(
@@ -21,10 +25,14 @@ pub(super) fn verification(
     Ok(verification)
 }
 
-/// Removes a type of verification that the merge patch `patch` replaces from the document `base`.
+/// Removes what the merge patch `patch` replaces as a whole from the document `base`: another type
+/// of verification, and a condition, because the parts of two don't mix.
 pub(super) fn drop_replaced(base: &mut Value, patch: &Value) {
     let wanted = &patch["callback"]["verification"]["type"];
     if !wanted.is_null() && *wanted != base["callback"]["verification"]["type"] {
         base["callback"]["verification"] = Value::Null;
+    }
+    if patch["inbound"]["when"].is_object() && base["inbound"].is_object() {
+        base["inbound"]["when"] = Value::Null;
     }
 }

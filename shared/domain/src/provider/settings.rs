@@ -9,7 +9,7 @@ use super::{
     template::{UNEDITED, check_placeholders, check_tags},
 };
 use crate::{
-    callback::CallbackSettings,
+    callback::{CallbackSettings, InboundSettings},
     egress_policy::{self, AllowList},
     inbound::Verification,
     message::{Channel, new::sender},
@@ -51,6 +51,8 @@ pub struct Settings {
     pub response: ResponseSettings,
     /// How its status reports are verified and read.
     pub callback: Option<CallbackSettings>,
+    /// How the messages that it receives are read.
+    pub inbound: Option<InboundSettings>,
 }
 
 /// Whether the keys are required.
@@ -164,6 +166,14 @@ impl Settings {
             let verification = |value| reports::verification(value, source, parse);
             CallbackSettings::parse(value, channel, verification).map(Some)
         });
+        let inbound = fields.defaulted("inbound", None, |value| {
+            InboundSettings::read(value, source).map(Some)
+        });
+        if let (Some(Some(callback)), Some(None)) = (&callback, &inbound)
+            && callback.mapping.is_none()
+        {
+            fields.refuse("callback", reports::NO_MAPPING);
+        }
         let parsed = (|| {
             Some(Self {
                 name: name?,
@@ -178,6 +188,7 @@ impl Settings {
                 request: request?,
                 response: response?,
                 callback: callback?,
+                inbound: inbound?,
             })
         })();
         fields.finish(parsed)
@@ -212,6 +223,9 @@ impl Settings {
                 .as_ref()
                 .map_or(Value::Null, CallbackSettings::to_value),
         );
+        if let Some(inbound) = &self.inbound {
+            put("inbound", inbound.to_value());
+        }
         map
     }
 
@@ -265,6 +279,11 @@ impl Settings {
         self.callback
             .as_ref()
             .map_or(&Verification::None, |callback| &callback.verification)
+    }
+
+    /// Whether the provider has a callback URL.
+    pub fn has_callback_url(&self) -> bool {
+        self.callback.is_some() || self.inbound.is_some()
     }
 
     /// Whether it has the secrets that it requires.

@@ -4,12 +4,15 @@
 //! returns it. It is written with every change of the service or provider.
 
 use domain::{
-    callback::Mapping,
+    callback::{InboundSettings, Mapping, Reader},
     id::{ProviderId, ServiceId, UserId},
     inbound::{Key as InboundKey, Receiver, Verification},
     message::Channel,
+    secrets::redact::Secrets,
+    validation::Source,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Key, Table, TableError,
@@ -31,17 +34,19 @@ pub enum KeyOwner {
     Provider(Box<Reporter>),
 }
 
-/// A provider that sends reports.
+/// A provider that sends reports and inbound messages.
 #[derive(Debug, Clone)]
 pub struct Reporter {
     /// The provider's ID.
     pub provider: ProviderId,
-    /// The provider's channel.
-    pub channel: Channel,
+    /// Name of the provider; empty if it sends no inbound messages.
+    pub name: String,
     /// How its requests are verified.
     pub verification: Verification,
-    /// How its reports are parsed.
-    pub mapping: Mapping,
+    /// How its requests are read.
+    pub reader: Reader,
+    /// Secrets to mask in inbound messages; none if it sends none.
+    pub secrets: Secrets,
 }
 
 /// The service of an inbound key, with its encrypted verification.
@@ -58,11 +63,30 @@ struct ReceiverRow {
 struct ReporterRow {
     provider: ProviderId,
     channel: Channel,
-    /// JSON text of the mapping.
-    callback: String,
-    /// The encrypted verification, if there is one.
+    /// JSON text of the mapping, if it sends reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    callback: Option<String>,
+    /// JSON text of the settings for inbound messages, if it sends any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inbound: Option<String>,
+    /// Name, if it sends inbound messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The encrypted [`ReporterSecrets`], if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+}
+
+/// What is secret about a provider's requests.
+#[derive(Default, Serialize, Deserialize)]
+struct ReporterSecrets {
+    /// The verification, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verification: Option<Value>,
+    /// Secrets to mask in inbound messages, if it sends any. They are stored here, because the
+    /// inbound function can't read providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    masked: Option<Secrets>,
 }
 
 impl ReceiverRow {
@@ -102,46 +126,70 @@ fn of_provider(id: ProviderId) -> EncryptedField {
 }
 
 impl ReporterRow {
-    /// Returns the row of a provider. None if it sends no reports.
+    /// Returns the row of a provider. None if it has no callback URL.
     async fn seal(
         stored: &StoredProvider,
         keys: &KeyringCache,
     ) -> Result<Option<Self>, TableError> {
         let (id, settings) = (stored.provider.id, &stored.provider.settings);
-        let Some(callback) = &settings.callback else {
+        if !settings.has_callback_url() {
             return Ok(None);
+        }
+        let mapping = settings
+            .callback
+            .as_ref()
+            .and_then(|callback| callback.mapping.as_ref());
+        let inbound = settings.inbound.as_ref();
+        let secrets = ReporterSecrets {
+            verification: match settings.verification() {
+                Verification::None => None,
+                verification => Some(verification.to_value()),
+            },
+            masked: inbound.map(|_| stored.secrets()),
         };
-        let sealed = match &callback.verification {
-            Verification::None => None,
-            verification => {
-                let document = verification.to_value();
-                Some(of_provider(id).seal_json(&document, keys).await?)
-            }
+        let sealed = if secrets.verification.is_some() || inbound.is_some() {
+            Some(of_provider(id).seal_json(&secrets, keys).await?)
+        } else {
+            None
         };
         Ok(Some(Self {
             provider: id,
             channel: settings.channel,
-            callback: callback.mapping.to_value().to_string(),
+            callback: mapping.map(|mapping| mapping.to_value().to_string()),
+            inbound: inbound.map(|inbound| inbound.to_value().to_string()),
+            name: inbound.map(|_| settings.name.clone()),
             sealed,
         }))
     }
 
     async fn open(self, keys: &KeyringCache) -> Result<Reporter, TableError> {
+        let field = of_provider(self.provider);
         let document = format!("callback of {}", self.provider);
-        let mapping = parse_json(&document, &self.callback)?;
-        let verification = match self.sealed {
-            Some(sealed) => {
-                let field = of_provider(self.provider);
-                let document = field.open_json(&sealed, keys).await?;
-                restored(&field, Verification::restore(document))?
-            }
-            None => Verification::None,
+        let parsed = |text: Option<String>| {
+            let value = text.map(|text| parse_json(&document, &text));
+            value.transpose()
         };
+        let mapping = parsed(self.callback)?.map(|value| Mapping::parse(value, self.channel));
+        let inbound =
+            parsed(self.inbound)?.map(|value| InboundSettings::read(value, Source::Table));
+        let ReporterSecrets {
+            verification,
+            masked,
+        } = match self.sealed {
+            Some(sealed) => field.open_json(&sealed, keys).await?,
+            None => ReporterSecrets::default(),
+        };
+        let verification = verification.map(Verification::restore).transpose();
         Ok(Reporter {
             provider: self.provider,
-            channel: self.channel,
-            verification,
-            mapping: restored(&document, Mapping::parse(mapping, self.channel))?,
+            name: self.name.unwrap_or_default(),
+            verification: restored(&field, verification)?.unwrap_or(Verification::None),
+            reader: Reader {
+                channel: self.channel,
+                mapping: restored(&document, mapping.transpose())?,
+                inbound: restored(&document, inbound.transpose())?,
+            },
+            secrets: masked.unwrap_or_default(),
         })
     }
 }

@@ -153,7 +153,7 @@ fn provider_shows_no_secret() {
                 "recording_pointer": "/r",
                 "verification": {"type": "basic", "username": "u", "password_hint": "ngth"},
             },
-            "callback_url": "https://tieline.example.com/in/key", "status": "active",
+            "inbound": null, "callback_url": "https://tieline.example.com/in/key", "status": "active",
         })
     );
 }

@@ -220,10 +220,12 @@ pub async fn delete(
     if_match.delete(|| find(app, id), write).await
 }
 
-/// Returns the existing or a new inbound key, or `None` without a callback.
+/// Returns the existing or a new inbound key, or `None` without a callback URL.
 pub(super) fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
-    settings.callback.as_ref()?;
-    Some(previous.unwrap_or_else(|| Key::of_provider([&random::token(), &random::token()])))
+    let new = || Key::of_provider([&random::token(), &random::token()]);
+    settings
+        .has_callback_url()
+        .then(|| previous.unwrap_or_else(new))
 }
 
 /// The audit entry of the provider that is no longer the default.

@@ -1,4 +1,4 @@
-//! Verification of the requests to a provider's callback URL.
+//! Settings of a provider's callback URL.
 
 use super::*;
 
@@ -152,5 +152,96 @@ fn provider_imported_without_its_verification_secret_needs_secrets() {
         verification[field] = secret.expect("a secret");
         let complete = parse(&callback(&verification), stored.keys());
         assert_eq!(complete.status(), Status::Active);
+    }
+}
+
+fn inbound() -> Value {
+    json!({
+        "when": {"field": "SmsStatus", "op": "eq", "value": "received"}, "from_pointer": "/From",
+        "to_pointer": "/To", "text_pointer": "/Body", "id_pointer": "/a~1b", "media_pointer": "/m/0",
+        "from_name_pointer": "/n",
+    })
+}
+
+#[test]
+fn inbound_settings_round_trip() {
+    for inbound in [inbound(), json!({}), json!({"from_pointer": "/From"})] {
+        let first = settings(&json!({"inbound": inbound})).expect("valid");
+        assert!(first.has_callback_url());
+        let written = Value::Object(first.to_map());
+        assert_eq!(written["inbound"], inbound);
+        let again = Settings::restore(written.clone()).expect("stored");
+        assert_eq!(Value::Object(again.to_map()), written);
+    }
+    let none = settings(&json!({})).expect("valid");
+    assert!(!none.has_callback_url());
+    assert!(!none.to_map().contains_key("inbound"), "nothing is stored");
+
+    let first = settings(&json!({"inbound": inbound()})).expect("valid");
+    let other = json!({"inbound": {"when": {"not": {"field": "x", "op": "exists"}}}});
+    let base = first.base(&other);
+    assert_eq!(base["inbound"]["when"], Value::Null);
+    assert_eq!(base["inbound"]["from_pointer"], "/From");
+    assert_eq!(first.base(&json!({}))["inbound"], inbound());
+}
+
+#[test]
+fn invalid_inbound_settings_are_rejected_with_every_field() {
+    for (inbound, expected) in [
+        (json!([]), vec!["/inbound"]),
+        (
+            json!({
+                "when": {"field": "x", "op": "is"}, "from_pointer": "From", "to_pointer": 1, "text_pointer": "/~2",
+                "id_pointer": "", "media_pointer": {}, "from_name_pointer": "/\n", "text": "/Body",
+            }),
+            vec![
+                "/inbound/when/op",
+                "/inbound/from_pointer",
+                "/inbound/to_pointer",
+                "/inbound/text_pointer",
+                "/inbound/id_pointer",
+                "/inbound/media_pointer",
+                "/inbound/from_name_pointer",
+                "/inbound/text",
+            ],
+        ),
+        (
+            json!({"when": {"field": "secret.x", "op": "exists"}}),
+            vec!["/inbound/when/field"],
+        ),
+    ] {
+        let problems = settings(&json!({"inbound": inbound})).expect_err("invalid");
+        assert_eq!(pointers(problems), expected, "{inbound}");
+    }
+}
+
+#[test]
+fn callback_without_reports_requires_inbound() {
+    let verification = json!({"type": "header", "name": "x-token", "value": "a-token-of-8"});
+    let mut only = json!({"callback": {"verification": verification}});
+    assert_eq!(
+        pointers(settings(&only).expect_err("nothing to read")),
+        ["/callback"]
+    );
+    for verification in [verification, json!({"type": "none"})] {
+        only["callback"]["verification"] = verification.clone();
+        only["inbound"] = json!({});
+        let first = settings(&only).expect("valid");
+        let written = Value::Object(first.to_map());
+        assert_eq!(written["callback"], json!({"verification": verification}));
+        let stored = Settings::restore(written).expect("stored");
+        assert!(stored.callback.expect("a callback").mapping.is_none());
+    }
+    for callback in [
+        json!({}),
+        json!({"statuses": {}, "verification": {"type": "none"}}),
+    ] {
+        let problems = settings(&json!({"callback": callback, "inbound": {}}));
+        let pointers = pointers(problems.expect_err("incomplete"));
+        let expected = ["/callback/id_pointer", "/callback/status_pointer"];
+        assert!(
+            pointers.starts_with(&expected.map(str::to_owned)),
+            "{pointers:?}"
+        );
     }
 }

@@ -19,6 +19,8 @@ use std::{collections::BTreeSet, iter, ops::Range, sync::OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::decode::{CODES, Decoded, End};
 use super::mask::{self, MASK};
@@ -38,8 +40,9 @@ const MAX_SHORT: usize = 256;
 /// Maximum number of separately masked occurrences. A text with more is masked completely.
 const MAX_MATCHES: usize = 20_000;
 
-/// Secrets to search for, most important first.
-#[derive(Clone, Default)]
+/// Secrets to search for, most important first. They are serialized into encrypted documents only.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -140,6 +143,19 @@ impl Redactor {
     /// end is also masked if it has 8 bytes or more.
     pub fn cut(&self, text: &str) -> String {
         self.redact(text, End::Cut)
+    }
+
+    /// Masks every secret in the strings of a JSON value, but not in the names of its fields.
+    pub fn values(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => self.whole(&text).into(),
+            Value::Array(values) => values.into_iter().map(|value| self.values(value)).collect(),
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(name, value)| (name, self.values(value)))
+                .collect(),
+            other => other,
+        }
     }
 
     fn redact(&self, text: &str, end: End) -> String {

@@ -5,7 +5,7 @@ use domain::{
     inbound::Key as InboundKey,
     message::Channel,
     provider::{Provider, Settings},
-    secrets::origin::SecretOrigins,
+    secrets::{origin::SecretOrigins, redact::Secrets},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,17 @@ pub struct StoredProvider {
     pub key: Option<InboundKey>,
     /// Number of campaigns that use the provider.
     pub campaigns: u32,
+}
+
+impl StoredProvider {
+    /// The secrets to mask in text from the provider.
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        // Anyone who knows the callback URL can report, unless there is a verification.
+        self.key.iter().for_each(|key| secrets.add(key.expose()));
+        secrets.extend(&self.provider.secrets());
+        secrets
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -1,3 +1,5 @@
+mod received;
+
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::json;
@@ -21,16 +23,25 @@ fn call(
         http::header::CONTENT_TYPE,
         HeaderValue::from_str(kind).expect("header"),
     )]);
-    read(
-        mapping,
+    let reader = Reader {
         channel,
+        mapping: Some(mapping.clone()),
+        inbound: None,
+    };
+    let read = read(
+        &reader,
         &inbound::Request {
             method: &Method::POST,
             url,
             headers: &headers,
             body,
         },
-    )
+    )?;
+    let reports = read.into_iter().map(|read| match read? {
+        Received::Report(report) => Ok(report),
+        Received::Message(message) => panic!("no inbound messages: {message:?}"),
+    });
+    Ok(reports.collect())
 }
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
@@ -54,11 +65,11 @@ fn status(status: Status, theirs: &str) -> Report {
 #[test]
 fn twilio_form_reports_are_parsed() {
     let sms = mapping(
-        include_str!("../../../../docs/providers/twilio-sms.json"),
+        include_str!("../../../../../docs/providers/twilio-sms.json"),
         Channel::Sms,
     );
     let voice = mapping(
-        include_str!("../../../../docs/providers/twilio-voice.json"),
+        include_str!("../../../../../docs/providers/twilio-voice.json"),
         Channel::Call,
     );
     for (mapping, channel, body, expected) in [
@@ -160,7 +171,7 @@ fn twilio_form_reports_are_parsed() {
 #[test]
 fn sendgrid_array_reports_are_parsed() {
     let mapping = mapping(
-        include_str!("../../../../docs/providers/sendgrid.json"),
+        include_str!("../../../../../docs/providers/sendgrid.json"),
         Channel::Email,
     );
     let id = MessageRef::new(Channel::Email, jiff::Timestamp::UNIX_EPOCH, 5);
@@ -220,7 +231,7 @@ fn sendgrid_array_reports_are_parsed() {
 #[test]
 fn report_with_undecodable_or_deep_fields_has_id_and_status() {
     let sms = mapping(
-        include_str!("../../../../docs/providers/twilio-sms.json"),
+        include_str!("../../../../../docs/providers/twilio-sms.json"),
         Channel::Sms,
     );
     let delivered = theirs("SM1", status(Status::Delivered, "delivered"));
@@ -251,7 +262,7 @@ fn report_with_undecodable_or_deep_fields_has_id_and_status() {
     );
 
     let voice = mapping(
-        include_str!("../../../../docs/providers/twilio-voice.json"),
+        include_str!("../../../../../docs/providers/twilio-voice.json"),
         Channel::Call,
     );
     let json = json.replace("MessageSid", "CallSid").replace(' ', "");
@@ -300,7 +311,7 @@ proptest! {
         kind in "(application/json|application/x-www-form-urlencoded|text/plain|)", url in "\\PC{0,40}",
         body in proptest::collection::vec(any::<u8>(), 0..60), text in "(MessageSid=|MessageStatus=sent|&|[{]\"|[\\[\\]{}:,]|\\PC){0,20}",
     ) {
-        let mapping = mapping(include_str!("../../../../docs/providers/twilio-sms.json"), Channel::Sms);
+        let mapping = mapping(include_str!("../../../../../docs/providers/twilio-sms.json"), Channel::Sms);
         for body in [body.as_slice(), text.as_bytes()] {
             for channel in [Channel::Sms, Channel::Call] {
                 let _ = call(&mapping, channel, &kind, &url, body);

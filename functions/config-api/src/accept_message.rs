@@ -7,7 +7,7 @@
 
 use domain::{
     id::ProviderId,
-    message::{Content, Message, MessageRef, NewMessage, SendTask},
+    message::{Message, MessageRef, NewMessage, SendTask},
     provider::choose,
     queue_message::QueueMessage,
     validation::ValidationErrors,
@@ -49,11 +49,8 @@ pub async fn accept(
 ) -> ApiResult<Message> {
     let space = &key_space(caller, route);
     let Request { mut new, key } = request;
-    let provider = match provider(app, &new).await {
-        Ok((provider, content)) => {
-            new.content = content;
-            provider
-        }
+    let provider = match provider(app, &mut new).await {
+        Ok(provider) => provider,
         Err(problem) => return accepted_earlier(app, space, key).await?.ok_or(problem),
     };
     let now = clock::now();
@@ -138,34 +135,30 @@ async fn ensure_enqueued(
     Ok(row)
 }
 
-/// Resolves the provider (ID and name) and the content to send.
-async fn provider(app: &App, new: &NewMessage) -> ApiResult<((ProviderId, String), Content)> {
+/// Resolves the provider (ID and name). Completes the content and the campaign's name.
+async fn provider(app: &App, new: &mut NewMessage) -> ApiResult<(ProviderId, String)> {
     let wanted = requested_provider(app, new).await?;
     let candidates = app
         .table
         .provider_candidates(wanted.as_deref(), new.channel, &app.keys)
         .await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
-    let content = provider.prepare(new.content.clone())?;
-    Ok(((provider.id, provider.settings.name.clone()), content))
+    new.content = provider.prepare(new.content.clone())?;
+    Ok((provider.id, provider.settings.name.clone()))
 }
 
 /// The provider that the message names, else its campaign's provider.
-async fn requested_provider(app: &App, new: &NewMessage) -> ApiResult<Option<String>> {
+async fn requested_provider(app: &App, new: &mut NewMessage) -> ApiResult<Option<String>> {
     let Some(id) = new.campaign_id else {
         return Ok(new.provider.clone());
     };
     let campaign = app.table.campaign(id).await?;
-    let campaign = campaign.ok_or_else(|| {
+    let settings = campaign.map(|campaign| campaign.settings).ok_or_else(|| {
         ValidationErrors::here("must be the ID of an existing campaign").under("campaign_id")
     })?;
-    let own = || {
-        campaign
-            .settings
-            .provider(new.channel)
-            .map(|id| id.to_string())
-    };
-    Ok(new.provider.clone().or_else(own))
+    let own = settings.provider(new.channel).map(|id| id.to_string());
+    new.campaign = Some(settings.name);
+    Ok(new.provider.clone().or(own))
 }
 
 /// Enqueues a send task. Each provider has its own message group, so that one backlog does not

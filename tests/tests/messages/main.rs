@@ -9,3 +9,4 @@ mod inbound;
 mod points;
 mod schedule;
 mod success;
+mod templates;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     Attempt,
-    message::{Change, attempts, history, next_attempt_at},
+    message::{BusinessField, Change, attempts, history, next_attempt_at},
 };
 
 #[derive(Debug, ToSchema)]
@@ -24,10 +24,18 @@ pub struct CallInput {
     pub to: String,
     #[schema(max_length = 255)]
     pub from: Option<String>,
-    /// Text to speak. At most 32 KiB. Required unless `url` is set.
+    /// Text to speak. At most 32 KiB. Required without `url` and `template`.
     pub text: Option<String>,
     /// URL from which the provider fetches call instructions. Tieline does not request it.
     pub url: Option<String>,
+    /// Name or ID of the provider's template. Available as `{message.template}`.
+    #[schema(min_length = 1, max_length = 100)]
+    pub template: Option<String>,
+    /// Business fields for the provider's template: texts, numbers and booleans by name. At most 50
+    /// and 16 KiB. Available as `{message.fields}`, a list of `{"name", "value"}`, and
+    /// `{message.fields.<name>}`.
+    #[schema(value_type = Option<BTreeMap<String, BusinessField>>)]
+    pub fields: Option<Value>,
     /// Returned in the call's events. At most 16 KiB.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
@@ -47,6 +55,11 @@ pub struct Call {
     pub from: Option<String>,
     pub text: Option<String>,
     pub url: Option<String>,
+    /// Name or ID of the provider's template.
+    pub template: Option<String>,
+    /// Business fields for the provider's template.
+    #[schema(value_type = BTreeMap<String, BusinessField>)]
+    pub fields: Map<String, Value>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     /// Why it failed; null unless it did.
@@ -108,6 +121,8 @@ impl From<&message::Message> for Call {
             text,
             html: _,
             url,
+            template,
+            fields,
             metadata,
         } = row.content.clone();
         Self {
@@ -120,6 +135,8 @@ impl From<&message::Message> for Call {
             from,
             text,
             url,
+            template,
+            fields,
             metadata,
             error: row.error.clone(),
             history: history(row),

@@ -81,6 +81,18 @@ pub enum MessageChannel {
     Chatbot,
 }
 
+/// A business field: a text, a number or a boolean.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum BusinessField {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// A boolean.
+    Flag(bool),
+}
+
 #[derive(Debug, ToSchema)]
 pub struct MessageInput {
     pub channel: MessageChannel,
@@ -98,10 +110,18 @@ pub struct MessageInput {
     #[schema(max_length = 998)]
     pub subject: Option<String>,
     /// At most 32 KiB; for SMS at most 1,600 characters. E-mails can have `html` instead or as
-    /// well.
+    /// well. Required without `html` and `template`.
     pub text: Option<String>,
     /// The HTML body of an e-mail. At most 128 KiB.
     pub html: Option<String>,
+    /// Name or ID of the provider's template. Available as `{message.template}`.
+    #[schema(min_length = 1, max_length = 100)]
+    pub template: Option<String>,
+    /// Business fields for the provider's template: texts, numbers and booleans by name. At most 50
+    /// and 16 KiB. Available as `{message.fields}`, a list of `{"name", "value"}`, and
+    /// `{message.fields.<name>}`.
+    #[schema(value_type = Option<BTreeMap<String, BusinessField>>)]
+    pub fields: Option<Value>,
     /// Returned in the message's events. At most 16 KiB.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
@@ -128,6 +148,11 @@ pub struct Message {
     pub subject: Option<String>,
     pub text: Option<String>,
     pub html: Option<String>,
+    /// Name or ID of the provider's template.
+    pub template: Option<String>,
+    /// Business fields for the provider's template.
+    #[schema(value_type = BTreeMap<String, BusinessField>)]
+    pub fields: Map<String, Value>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     pub campaign_id: Option<String>,
@@ -160,6 +185,8 @@ impl From<&message::Message> for Message {
             text,
             html,
             url: _,
+            template,
+            fields,
             metadata,
         } = row.content.clone();
         Self {
@@ -174,6 +201,8 @@ impl From<&message::Message> for Message {
             subject,
             text,
             html,
+            template,
+            fields,
             metadata,
             campaign_id: row.campaign_id.map(|campaign| campaign.to_string()),
             error: row.error.clone(),

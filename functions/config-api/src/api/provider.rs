@@ -19,8 +19,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    Channel, Condition, Format, Method, ProviderAuth, ProviderCallback, ProviderCallbackInput,
-    ProviderInbound, Warning, headers, warnings,
+    BusinessField, Channel, Condition, Format, Method, ProviderAuth, ProviderCallback,
+    ProviderCallbackInput, ProviderInbound, Warning, headers, warnings,
 };
 
 mirror! {
@@ -154,6 +154,12 @@ pub struct ProviderTest {
     pub html: Option<String>,
     /// URL from which the provider fetches call instructions. Only for calls.
     pub url: Option<String>,
+    /// Name or ID of the provider's template.
+    #[schema(min_length = 1, max_length = 100)]
+    pub template: Option<String>,
+    /// Business fields for the provider's template, as in messages.
+    #[schema(value_type = Option<BTreeMap<String, BusinessField>>)]
+    pub fields: Option<Value>,
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
 }

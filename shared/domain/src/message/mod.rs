@@ -10,10 +10,12 @@
 //! nothing, and lead to the same events ([`event`]) with the same IDs.
 
 pub mod attempt;
+mod channel;
 pub mod event;
 mod id;
 pub mod new;
 pub mod report;
+mod status;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,131 +23,17 @@ use serde_json::{Map, Value};
 
 pub use self::attempt::{CompletedAttempt, SendTask};
 pub use self::{
+    channel::Channel,
     id::MessageRef,
     new::NewMessage,
     report::{Ignored, Report, Reported},
+    status::Status,
 };
 use crate::{
     attempt::{Attempt, AttemptRequest, AttemptToken, NextAttempt, Progress},
     event::is_zero,
     id::{CampaignId, EventId, ProviderId},
 };
-
-/// How a recipient is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// Text messages to phones.
-    Sms,
-    /// E-mail.
-    Email,
-    /// Phone calls.
-    Call,
-    /// Chat apps.
-    Chatbot,
-}
-
-impl Channel {
-    /// Every channel with its name.
-    pub const ALL: [(&str, Self); 4] = [
-        ("sms", Self::Sms),
-        ("email", Self::Email),
-        ("call", Self::Call),
-        ("chatbot", Self::Chatbot),
-    ];
-
-    /// The channel as it appears in the API.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, channel)| *channel == self)
-            .map_or("", |(name, _)| name)
-    }
-}
-
-/// Status of a message or call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Not yet accepted by a provider.
-    Queued,
-    /// Accepted by the provider.
-    Sent,
-    /// The recipient's phone is ringing (calls).
-    Ringing,
-    /// The recipient answered the call (calls).
-    Answered,
-    /// Delivered to the recipient. For a call it means `completed`.
-    Delivered,
-    /// The call took place and has ended (calls).
-    Completed,
-    /// Not delivered. Final, except that the provider may report on a cancelled message that was
-    /// sent after all.
-    Failed,
-}
-
-impl Status {
-    /// Statuses of messages by name.
-    const OF_MESSAGES: [(&str, Self); 4] = [
-        ("queued", Self::Queued),
-        ("sent", Self::Sent),
-        ("delivered", Self::Delivered),
-        ("failed", Self::Failed),
-    ];
-
-    /// Statuses of calls by name; `delivered` is an alias of `completed`.
-    const OF_CALLS: [(&str, Self); 7] = [
-        ("queued", Self::Queued),
-        ("sent", Self::Sent),
-        ("ringing", Self::Ringing),
-        ("answered", Self::Answered),
-        ("completed", Self::Completed),
-        ("failed", Self::Failed),
-        ("delivered", Self::Delivered),
-    ];
-
-    /// The statuses of a channel, by name.
-    pub const fn all(channel: Channel) -> &'static [(&'static str, Self)] {
-        match channel {
-            Channel::Call => &Self::OF_CALLS,
-            Channel::Sms | Channel::Email | Channel::Chatbot => &Self::OF_MESSAGES,
-        }
-    }
-
-    /// The channel's own name for this status.
-    #[must_use]
-    pub fn by(self, channel: Channel) -> Self {
-        if (self, channel) == (Self::Delivered, Channel::Call) {
-            Self::Completed
-        } else {
-            self
-        }
-    }
-
-    /// The status as it appears in the API.
-    pub fn as_str(self) -> &'static str {
-        Self::OF_CALLS
-            .iter()
-            .find(|(_, status)| *status == self)
-            .map_or("", |(name, _)| name)
-    }
-
-    /// Returns the status after a report of `incoming`, if that is a step forward. `delivered`,
-    /// `completed` and `failed` are final.
-    pub fn advance(self, incoming: Self) -> Option<Self> {
-        (incoming.rank() > self.rank()).then_some(incoming)
-    }
-
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Queued => 0,
-            Self::Sent => 1,
-            Self::Ringing => 2,
-            Self::Answered => 3,
-            Self::Delivered | Self::Completed | Self::Failed => 4,
-        }
-    }
-}
 
 /// Error of a message cancelled by a client.
 const CANCELLED: &str = "cancelled";
@@ -165,6 +53,12 @@ pub struct Content {
     pub html: Option<String>,
     /// URL where the provider fetches instructions for a call.
     pub url: Option<String>,
+    /// The provider's template, by its name or ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Business fields for the provider's template: texts, numbers and booleans.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
     /// Client metadata, copied to the events.
     pub metadata: Map<String, Value>,
 }
@@ -197,6 +91,9 @@ pub struct Message {
     pub content: Content,
     /// Campaign that it belongs to.
     pub campaign_id: Option<CampaignId>,
+    /// Name of the campaign when the message was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
     /// How many times the chain of events that led to it has left Tieline.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
@@ -244,6 +141,7 @@ impl Message {
             provider: provider.1,
             content: new.content,
             campaign_id: new.campaign_id,
+            campaign: new.campaign,
             hops: new.hops,
             status: Status::Queued,
             provider_message_id: None,

@@ -9,16 +9,21 @@ use crate::{
     email::{self, Mailbox},
     event::object,
     id::CampaignId,
-    validation::{FieldReader, Validated, ValidationErrors, one_of, string, text},
+    validation::{FieldReader, Validated, ValidationErrors, entries, one_of, string, text},
 };
 
 /// Maximum length of an SMS, in characters: more than ten parts of a concatenated message.
 const MAX_SMS_CHARS: usize = 1_600;
-/// Maximum size of text, HTML and metadata, in bytes. Together with four responses of 16 KiB they
-/// fit into a DynamoDB item of 400 KB.
+/// Maximum size of text, HTML and metadata, in bytes. Together with business fields and four
+/// responses of 16 KiB they fit into a DynamoDB item of 400 KB.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 const MAX_HTML_BYTES: usize = 128 * 1024;
 const MAX_METADATA_BYTES: usize = 16 * 1024;
+/// Maximum number of business fields, and their maximum size as JSON, in bytes.
+const MAX_FIELDS: usize = 50;
+const MAX_FIELDS_BYTES: usize = 16 * 1024;
+/// Maximum length of the names of templates and business fields, in characters.
+const MAX_NAME_CHARS: usize = 100;
 /// Maximum length of a subject, in characters: a line of RFC 5322.
 const MAX_SUBJECT_CHARS: usize = 998;
 /// Maximum length of a URL, in bytes.
@@ -35,6 +40,8 @@ pub struct NewMessage {
     pub content: Content,
     /// Campaign. The caller checks that it exists.
     pub campaign_id: Option<CampaignId>,
+    /// Name of the campaign. Set by the caller.
+    pub campaign: Option<String>,
     /// How many times the chain of events that led to it has left Tieline. Set by the caller.
     pub hops: u8,
 }
@@ -47,7 +54,8 @@ impl NewMessage {
         ("chatbot", Channel::Chatbot),
     ];
 
-    /// Parses `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
+    /// Parses `{channel, provider, to, from, subject, text, html, template, fields, metadata,
+    /// campaign_id}`.
     ///
     /// # Errors
     /// Reports every invalid field.
@@ -60,14 +68,11 @@ impl NewMessage {
         let subject = fields.defaulted("subject", None, |value| {
             text(MAX_SUBJECT_CHARS)(value).map(Some)
         });
-        match channel {
-            Some(Channel::Email) if !fields.has("text") && !fields.has("html") => {
-                fields.refuse("text", "is required without `html`");
-            }
-            Some(Channel::Sms | Channel::Chatbot) if !fields.has("text") => {
-                fields.refuse("text", "is required");
-            }
-            _ => {}
+        if ["text", "html", "template"]
+            .iter()
+            .all(|name| !fields.has(name))
+        {
+            fields.refuse("text", "is required without `html` or `template`");
         }
         let text = fields.defaulted("text", None, |value| {
             let text = body(value, MAX_TEXT_BYTES)?;
@@ -79,6 +84,8 @@ impl NewMessage {
             Ok(Some(text))
         });
         let html = fields.defaulted("html", None, |value| body(value, MAX_HTML_BYTES).map(Some));
+        let template = fields.defaulted("template", None, template);
+        let business = fields.defaulted("fields", Map::new(), business);
         let metadata = fields.defaulted("metadata", Map::new(), metadata);
         let campaign_id = fields.defaulted("campaign_id", None, |value| {
             Ok(Some(string(value)?.parse()?))
@@ -91,6 +98,8 @@ impl NewMessage {
                 text: text?,
                 html: html?,
                 url: None,
+                template: template?,
+                fields: business?,
                 metadata: metadata?,
             };
             Some(Self {
@@ -98,13 +107,14 @@ impl NewMessage {
                 provider: provider?,
                 content,
                 campaign_id: campaign_id?,
+                campaign: None,
                 hops: 0,
             })
         })();
         fields.finish(parsed)
     }
 
-    /// Parses a call: `{provider, to, from, text, url, metadata}`.
+    /// Parses a call: `{provider, to, from, text, url, template, fields, metadata}`.
     ///
     /// # Errors
     /// Reports every invalid field.
@@ -114,11 +124,16 @@ impl NewMessage {
         let provider = fields.defaulted("provider", None, provider);
         let to = fields.required("to", |value| recipient(value, channel));
         let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
-        if !fields.has("text") && !fields.has("url") {
-            fields.refuse("text", "is required without `url`");
+        if ["text", "url", "template"]
+            .iter()
+            .all(|name| !fields.has(name))
+        {
+            fields.refuse("text", "is required without `url` or `template`");
         }
         let text = fields.defaulted("text", None, |value| body(value, MAX_TEXT_BYTES).map(Some));
         let url = fields.defaulted("url", None, |value| url(value).map(Some));
+        let template = fields.defaulted("template", None, template);
+        let business = fields.defaulted("fields", Map::new(), business);
         let metadata = fields.defaulted("metadata", Map::new(), metadata);
         let parsed = (|| {
             let content = Content {
@@ -128,6 +143,8 @@ impl NewMessage {
                 text: text?,
                 html: None,
                 url: url?,
+                template: template?,
+                fields: business?,
                 metadata: metadata?,
             };
             Some(Self {
@@ -135,11 +152,36 @@ impl NewMessage {
                 provider: provider?,
                 content,
                 campaign_id: None,
+                campaign: None,
                 hops: 0,
             })
         })();
         fields.finish(parsed)
     }
+}
+
+fn template(value: Value) -> Validated<Option<String>> {
+    text(MAX_NAME_CHARS)(value).map(Some)
+}
+
+/// Business fields: texts, numbers and booleans by name.
+fn business(value: Value) -> Validated<Map<String, Value>> {
+    let size = value.to_string().len();
+    if size > MAX_FIELDS_BYTES {
+        return Err(ValidationErrors::here(format!(
+            "must have at most {MAX_FIELDS_BYTES} bytes as JSON"
+        )));
+    }
+    let pairs = entries(MAX_FIELDS, |name, value| {
+        text(MAX_NAME_CHARS)(name.into())?;
+        match value {
+            Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(value),
+            _ => Err(ValidationErrors::here(
+                "must be a text, a number or a boolean",
+            )),
+        }
+    })(value)?;
+    Ok(pairs.into_iter().collect())
 }
 
 fn provider(value: Value) -> Validated<Option<String>> {

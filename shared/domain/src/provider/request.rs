@@ -62,7 +62,8 @@ pub fn build(
         return Err(RequestError::NeedsSecrets);
     }
     let roots = roots(provider, message, callback_url);
-    let values = tag_values(&roots, &secrets);
+    let lists = lists(message);
+    let values = tag_values(&roots, &lists, &secrets);
     let mut missing = Missing::default();
     let url = send_url.render(&values, &mut missing)?;
     let (shown_url, _) = send_url.render_masked(&values);
@@ -117,9 +118,9 @@ pub fn build(
 /// can be built.
 pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Missing {
     let roots = roots(provider, message, callback_url);
-    let secrets = secrets(&provider.settings);
+    let (lists, secrets) = (lists(message), secrets(&provider.settings));
     let mut missing = Missing::default();
-    tag_values(&roots, &secrets).record_missing(provider.settings.tags(), &mut missing);
+    tag_values(&roots, &lists, &secrets).record_missing(provider.settings.tags(), &mut missing);
     missing
 }
 
@@ -134,9 +135,14 @@ pub(super) fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
         .collect()
 }
 
-fn tag_values<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> TagValues<'a> {
+fn tag_values<'a>(
+    roots: &'a Value,
+    lists: &'a [(&'a str, Value)],
+    secrets: &'a BTreeMap<String, SecretString>,
+) -> TagValues<'a> {
     TagValues {
         roots,
+        whole: lists,
         secrets,
         secret_tags: &["provider.callback_url"],
         data: &Value::Null,
@@ -144,7 +150,15 @@ fn tag_values<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>)
     }
 }
 
-/// Default body of a request. A call also has a `url`.
+/// Tags that are lists. Longer tags refer to single entries.
+fn lists(message: &Message) -> [(&'static str, Value); 1] {
+    let entry = |(name, value): (&String, &Value)| json!({"name": name, "value": value});
+    let fields = message.content.fields.iter().map(entry).collect();
+    [("message.fields", fields)]
+}
+
+/// Default body of a request. A call also has a `url`; `template` and `fields` are there if the
+/// message has them.
 fn standard(provider: &Provider, message: &Message) -> Value {
     let Content {
         to,
@@ -153,6 +167,8 @@ fn standard(provider: &Provider, message: &Message) -> Value {
         text,
         html,
         url,
+        template,
+        fields,
         metadata,
     } = &message.content;
     let mut body = json!({
@@ -169,6 +185,12 @@ fn standard(provider: &Provider, message: &Message) -> Value {
     if message.channel == Channel::Call {
         body["url"] = json!(url);
     }
+    if let Some(template) = template {
+        body["template"] = json!(template);
+    }
+    if !fields.is_empty() {
+        body["fields"] = json!(fields);
+    }
     body
 }
 
@@ -181,6 +203,8 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
         text,
         html,
         url,
+        template,
+        fields,
         metadata,
     } = &message.content;
     json!({
@@ -193,12 +217,15 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
             "text": text,
             "html": html,
             "url": url,
+            "template": template,
+            "fields": fields,
             "metadata": metadata,
             "campaign_id": message.campaign_id,
             "sender": sender(message),
             "content": content(&message.content),
             "twiml": twiml(&message.content),
         },
+        "campaign": {"id": message.campaign_id, "name": message.campaign},
         "provider": {
             "id": provider.id,
             "name": provider.settings.name,

@@ -117,8 +117,8 @@ impl RequestTemplate {
     }
 }
 
-/// Tags of a message, except its `metadata`.
-const MESSAGE: [&str; 14] = [
+/// Tags of a message, except single entries of `fields` and `metadata`.
+const MESSAGE: [&str; 17] = [
     "id",
     "channel",
     "to",
@@ -133,7 +133,12 @@ const MESSAGE: [&str; 14] = [
     "campaign_id",
     "content",
     "twiml",
+    "template",
+    "fields",
+    "metadata",
 ];
+/// Tags of a message's campaign.
+const CAMPAIGN: [&str; 2] = ["id", "name"];
 /// Tags of a provider.
 const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
 
@@ -141,8 +146,10 @@ const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_u
 pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Validated<()> {
     let known = |tag: &&str| match tag.split_once('.') {
         Some(("message", name)) => {
-            MESSAGE.contains(&name) || name == "metadata" || name.starts_with("metadata.")
+            let entry = ["fields.", "metadata."];
+            MESSAGE.contains(&name) || entry.iter().any(|list| name.starts_with(list))
         }
+        Some(("campaign", name)) => CAMPAIGN.contains(&name),
         Some(("provider", name)) => PROVIDER.contains(&name),
         Some(("secret", name)) => ["api_key", "secret_key"].contains(&name),
         _ => false,
@@ -155,10 +162,11 @@ pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source
         return Ok(());
     }
     Err(ValidationErrors::here(format!(
-        "contains unknown tags: {}. Known tags are {{message.…}}: {}, metadata.…; {{provider.…}}: {}; and {{secret.api_key}}, \
-         {{secret.secret_key}}",
+        "contains unknown tags: {}. Known tags are {{message.…}}: {}, fields.…, metadata.…; {{campaign.…}}: {}; {{provider.…}}: {}; \
+         and {{secret.api_key}}, {{secret.secret_key}}",
         unknown.join(", "),
         MESSAGE.join(", "),
+        CAMPAIGN.join(", "),
         PROVIDER.join(", "),
     )))
 }

@@ -161,6 +161,7 @@ impl ClientError for TemplateError {}
 /// let values = TagValues {
 ///     roots: &json!({}),
 ///     secrets: &BTreeMap::new(),
+///     whole: &[],
 ///     secret_tags: &[],
 ///     data: &json!({"user": {"name": "Zoë \"Z\""}, "count": 3}),
 ///     budget: Budget::default(),

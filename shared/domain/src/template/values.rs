@@ -22,6 +22,8 @@ pub struct TagValues<'a> {
     pub roots: &'a Value,
     /// Values of `{secret.<name>}`.
     pub secrets: &'a BTreeMap<String, SecretString>,
+    /// Values of these paths into the roots. Longer paths lead into the roots' own values.
+    pub whole: &'a [(&'a str, Value)],
     /// Tags into the roots whose values are secrets.
     pub secret_tags: &'a [&'a str],
     /// Every other tag is a path into this value. If there is no such field and a root `event`
@@ -128,7 +130,11 @@ impl<'a> TagValues<'a> {
                 _ => None,
             },
             [root, rest @ ..] if self.roots.get(root).is_some() => {
-                let found = path.find(self.roots).filter(|_| !rest.is_empty())?;
+                let whole = self.whole.iter().find(|(whole, _)| *whole == path.as_str());
+                let found = whole
+                    .map(|(_, value)| value)
+                    .or_else(|| path.find(self.roots))
+                    .filter(|_| !rest.is_empty())?;
                 let masked = view == Audience::Masked && self.secret_tags.contains(&path.as_str());
                 Some(if masked { Found::Masked } else { json(found) })
             }
@@ -148,6 +154,7 @@ pub(crate) fn filtered_secrets<'t>(
     let values = TagValues {
         roots: &Value::Null,
         secrets,
+        whole: &[],
         secret_tags: &[],
         data: &Value::Null,
         budget: Budget::default(),

@@ -177,6 +177,7 @@ fn tag_values<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> T
     TagValues {
         roots,
         secrets: &webhook.settings.secrets,
+        whole: &[],
         secret_tags: &[],
         data: &event.data,
         budget: Budget::default(),

@@ -5,7 +5,7 @@
 //! the transaction that records the response, so a report finds its message as soon as the response
 //! is recorded.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use domain::{
     id::ProviderId,
@@ -29,6 +29,9 @@ struct MessageRow {
     message: Message,
     /// JSON text, because DynamoDB's numbers would change some values.
     metadata: String,
+    /// JSON text as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<String>,
     expires_at: i64,
 }
 
@@ -39,11 +42,16 @@ impl TryFrom<MessageRow> for Message {
         MessageRow {
             mut message,
             metadata,
+            fields,
             expires_at: _,
         }: MessageRow,
     ) -> Result<Self, TableError> {
         let document = format!("metadata of {}", message.id);
         message.content.metadata = parse_json(document, &metadata)?;
+        if let Some(fields) = fields {
+            let document = format!("fields of {}", message.id);
+            message.content.fields = parse_json(document, &fields)?;
+        }
         Ok(message)
     }
 }
@@ -158,9 +166,11 @@ impl Table {
     }
 
     fn message_item(&self, message: &Message) -> Result<Item, TableError> {
-        let metadata = Value::Object(message.content.metadata.clone()).to_string();
         let mut message = message.clone();
-        message.content.metadata = Map::new();
+        let text = |map: &mut Map<String, Value>| Value::Object(mem::take(map)).to_string();
+        let metadata = text(&mut message.content.metadata);
+        let fields = &mut message.content.fields;
+        let fields = (!fields.is_empty()).then(|| text(fields));
         let expires_at = self.expiry(message.created_at);
         item(
             &Key::message(message.id),
@@ -168,6 +178,7 @@ impl Table {
             MessageRow {
                 message,
                 metadata,
+                fields,
                 expires_at,
             },
         )

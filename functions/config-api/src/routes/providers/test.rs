@@ -101,7 +101,10 @@ fn sample(channel: Channel, body: Value) -> Validated<NewMessage> {
             .entry("subject")
             .or_insert_with(|| json!("Test from Tieline"));
     }
-    if !document.contains_key("html") && !document.contains_key("url") {
+    if ["html", "url", "template"]
+        .iter()
+        .all(|name| !document.contains_key(*name))
+    {
         document
             .entry("text")
             .or_insert_with(|| json!("This is a test from Tieline."));

@@ -54,6 +54,29 @@ fn every_invalid_field_is_reported() {
         ("chatbot", json!({"to": "42"}), ""),
         ("chatbot", json!({"to": ""}), "/to"),
         ("chatbot", json!({"text": null}), "/text"),
+        ("chatbot", json!({"text": null, "template": "t"}), ""),
+        ("sms", json!({"text": null, "template": "t"}), ""),
+        ("sms", json!({"text": null, "fields": {"a": 1}}), "/text"),
+        ("sms", json!({"template": ""}), "/template"),
+        ("sms", json!({"template": 1}), "/template"),
+        (
+            "sms",
+            json!({"fields": {"a": "x", "b c": 1.5, "d": true}}),
+            "",
+        ),
+        ("sms", json!({"fields": []}), "/fields"),
+        (
+            "sms",
+            json!({"fields": {"a": null, "b": {}, "c": [], "": 1}}),
+            "/fields/ /fields/a /fields/b /fields/c",
+        ),
+        ("email", json!({"text": null, "template": "t"}), ""),
+        (
+            "call",
+            json!({"text": null, "template": "t", "fields": {"a": 1}}),
+            "",
+        ),
+        ("call", json!({"fields": {"a": []}}), "/fields/a"),
         (
             "email",
             json!({"to": "a.b+c@x-y.example.com", "text": null, "html": "<p>"}),
@@ -138,6 +161,12 @@ fn texts_have_a_maximum_length() {
             "must have 1 to 998 characters",
         ),
         (
+            "sms",
+            "template",
+            "é".repeat(100),
+            "must have 1 to 100 characters",
+        ),
+        (
             "chatbot",
             "to",
             "é".repeat(255),
@@ -178,13 +207,26 @@ fn texts_have_a_maximum_length() {
     }
     let metadata = |bytes| json!({"metadata": {"a": "x".repeat(bytes - r#"{"a":""}"#.len())}});
     assert!(parse("sms", &metadata(16_384)).is_ok() && parse("sms", &metadata(16_385)).is_err());
+    let fields = |count: usize, bytes: usize| {
+        let names = (0..count).map(|n| format!("f{n:02}"));
+        let fields: Map<String, Value> =
+            names.map(|name| (name, json!("x".repeat(bytes)))).collect();
+        parse("sms", &json!({ "fields": fields })).is_ok()
+    };
+    // Each field takes nine bytes besides its value.
+    assert!(fields(50, 318) && !fields(51, 1) && !fields(50, 319));
+    let named = |length| parse("sms", &json!({"fields": {"é".repeat(length): 1}})).is_ok();
+    assert!(named(100) && !named(101));
 }
 
 #[test]
 fn every_field_is_read() {
     let mut document = document(
         "email",
-        &json!({"html": "<p>", "subject": "s", "metadata": {"a": 1}}),
+        &json!({
+            "html": "<p>", "subject": "s", "template": "order_shipped", "fields": {"order": 20_817},
+            "metadata": {"a": 1},
+        }),
     );
     document["from"] = json!("Support <s@example.com>");
     document["provider"] = json!(" GW ");
@@ -196,6 +238,8 @@ fn every_field_is_read() {
         text: Some("t".to_owned()),
         html: Some("<p>".to_owned()),
         url: None,
+        template: Some("order_shipped".to_owned()),
+        fields: Map::from_iter([("order".to_owned(), json!(20_817))]),
         metadata: Map::from_iter([("a".to_owned(), json!(1))]),
     };
     let email = NewMessage {
@@ -203,6 +247,7 @@ fn every_field_is_read() {
         provider: Some("GW".to_owned()),
         content,
         campaign_id: "camp_01K3S0M3ZC0000000000000000".parse().ok(),
+        campaign: None,
         hops: 0,
     };
     assert_eq!(NewMessage::parse(document), Ok(email));

@@ -114,6 +114,68 @@ fn missing_tags_are_listed_without_a_request() {
 }
 
 #[test]
+fn template_fields_and_campaign_are_tags() {
+    let document = json!({
+        "channel": "sms", "to": "+15555550100", "template": "order_shipped",
+        "fields": {"order": 20_817, "First Name": "Zoë \"Z\"", "vip": true, "name": "n"},
+    });
+    let mut templated = message(document, Channel::Sms);
+    templated.campaign_id = "camp_01K3S0M3ZC0000000000000000".parse().ok();
+    templated.campaign = Some("Spring".to_owned());
+    let rendered = |body: &str, message: &Message| {
+        let one = provider(&json!({
+            "send_url": "https://gw.example.com/{message.template | default: 'none'}/{campaign.id | default: 0}",
+            "request": {"body": body},
+        }));
+        let request = request::build(&one, message, None, at(0)).expect("a request");
+        let missing: Vec<String> = request.missing.into();
+        let body = request.body.expect("a body");
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        (request.url.path().to_owned(), body, missing)
+    };
+    let body = r#"{
+        "all": {message.fields}, "text": "{message.fields}", "order": {message.fields.order},
+        "name": "{message.fields.\"First Name\" | upper}", "own": {message.fields.name},
+        "vip": {message.fields.vip}, "no": {message.fields.nothing}, "campaign": "{campaign.name}"
+    }"#;
+    let all = json!([
+        {"name": "First Name", "value": "Zoë \"Z\""}, {"name": "name", "value": "n"},
+        {"name": "order", "value": 20_817}, {"name": "vip", "value": true},
+    ]);
+    let sorted = |list: &Value| {
+        let mut list = list.as_array().expect("a list").clone();
+        list.sort_by_key(|entry| entry["name"].to_string());
+        Value::from(list)
+    };
+    let (path, mut shown, missing) = rendered(body, &templated);
+    assert_eq!(path, "/order_shipped/camp_01K3S0M3ZC0000000000000000");
+    assert_eq!(sorted(&shown["all"].take()), sorted(&all));
+    let text = shown["text"].take();
+    let text: Value = serde_json::from_str(text.as_str().expect("a text")).expect("JSON");
+    assert_eq!(sorted(&text), sorted(&all));
+    assert_eq!(
+        shown,
+        json!({
+            "all": null, "text": null, "order": 20_817, "name": "ZOË \"Z\"", "own": "n", "vip": true,
+            "no": null, "campaign": "Spring",
+        })
+    );
+    assert_eq!(missing, ["message.fields.nothing"]);
+
+    let (path, shown, _) = rendered("[{message.fields}, {campaign.name}]", &sms("hi"));
+    assert_eq!((path.as_str(), shown), ("/none/0", json!([[], null])));
+
+    // The default request contains them as well.
+    let request =
+        request::build(&provider(&json!({})), &templated, None, at(0)).expect("a request");
+    let body: Value = serde_json::from_str(&request.body.expect("a body")).expect("JSON");
+    assert_eq!(
+        (&body["template"], &body["fields"]["order"], &body["text"]),
+        (&json!("order_shipped"), &json!(20_817), &Value::Null)
+    );
+}
+
+#[test]
 fn message_ids_are_read_from_responses() {
     let found = |pointer: &str, body: &str| {
         settings(&json!({"response": {"id_pointer": pointer}}))

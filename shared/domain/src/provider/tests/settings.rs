@@ -169,6 +169,10 @@ fn all_invalid_fields_are_reported() {
             json!({"request": {"body": "{\"a\": {message.metadatax}}"}}),
             "/request/body",
         ),
+        (
+            json!({"request": {"body": "{\"a\": {campaign.description}}"}}),
+            "/request/body",
+        ),
         (json!({"request": {"body": "{"}}), "/request/body"),
         (json!({"request": {"format": "xml"}}), "/request/body"),
         (

@@ -28,6 +28,7 @@ fn with<T>(
     let values = TagValues {
         roots: &roots,
         secrets: &secrets,
+        whole: &[],
         secret_tags: &[],
         data,
         budget: Budget::default(),

@@ -4,8 +4,10 @@ use std::{fmt::Display, time::Duration};
 
 use domain::{
     attempt::{Arrival, Attempt},
-    delivery::{CompletedAttempt, Delivery, DeliveryTask, arrive},
+    delivery::{Cancellation, CompletedAttempt, Delivery, DeliveryTask, arrive},
     event::EventText,
+    id::EventId,
+    webhook::{Webhook, delay},
 };
 use platform::{
     attempt::{self, Endpoint},
@@ -106,12 +108,16 @@ impl Deliveries<'_> {
     ) -> Result<(), DeliverError> {
         let app = self.app;
         let was = rows.delivery(task.delivery);
-        let webhook = match rows.webhook(task.delivery.webhook) {
-            Some(stored) if !stored.cancelled_until().includes(task.queued_at) => {
-                stored.open(&app.keys).await?
-            }
-            _ => return cancel(app, was, task, event).await,
+        let Some(stored) = rows.webhook(task.delivery.webhook) else {
+            return cancel(app, was, task, event, Cancellation::Deleted).await;
         };
+        if let Some(reason) = stored.cancelled_until().cancels(task.queued_at) {
+            return cancel(app, was, task, event, reason).await;
+        }
+        let webhook = stored.open(&app.keys).await?;
+        if let Some(by) = superseded_by(app, &webhook, task, event).await? {
+            return cancel(app, was, task, event, Cancellation::Superseded(by)).await;
+        }
         let timeout = attempt::timeout(&webhook);
         if !self.deadline.leaves(timeout) {
             return Err(NotAttempted::NoTime.into());
@@ -134,14 +140,11 @@ impl Deliveries<'_> {
             webhook.settings.rate_limit_per_second.is_some() || endpoint.connection.is_some();
         let ready = async |call: Duration| {
             let stale = waited || read_at.elapsed() > MAX_ROW_AGE;
-            if stale
-                && app
-                    .table
-                    .cancelled_until(webhook.id)
-                    .await?
-                    .includes(task.queued_at)
-            {
-                return Err(NotAttempted::Stopped);
+            if stale {
+                let until = app.table.cancelled_until(webhook.id).await?;
+                if let Some(reason) = until.cancels(task.queued_at) {
+                    return Err(NotAttempted::Stopped(reason));
+                }
             }
             if self.deadline.leaves(call) {
                 Ok(())
@@ -159,7 +162,9 @@ impl Deliveries<'_> {
         )
         .await
         {
-            Err(NotAttempted::Stopped) => return cancel(app, was, task, event).await,
+            Err(NotAttempted::Stopped(reason)) => {
+                return cancel(app, was, task, event, reason).await;
+            }
             made => made?,
         };
         let completed = CompletedAttempt {
@@ -189,16 +194,46 @@ impl Deliveries<'_> {
     }
 }
 
+/// The event that ended the delay of a first attempt, if there is one.
+async fn superseded_by(
+    app: &App,
+    webhook: &Webhook,
+    task: &DeliveryTask,
+    event: &EventText,
+) -> Result<Option<EventId>, DeliverError> {
+    let unless = webhook.settings.delay.unless.as_ref();
+    let Some((unless, ends_at)) = unless.zip(task.delay_ends_at) else {
+        return Ok(None);
+    };
+    // An event whose data can't be parsed fails when its request is built.
+    let fingerprint = event
+        .parse()
+        .ok()
+        .and_then(|event| delay::fingerprint(&unless.key, &event.data));
+    let Some(fingerprint) = fingerprint else {
+        return Ok(None);
+    };
+    Ok(app
+        .table
+        .superseded_by(webhook.id, &fingerprint, event.id, ends_at)
+        .await?)
+}
+
 async fn cancel(
     app: &App,
     was: Option<Delivery>,
     task: &DeliveryTask,
     event: &EventText,
+    reason: Cancellation,
 ) -> Result<(), DeliverError> {
-    let row = Delivery::cancelled(was.clone(), task, &event.kind, clock::now());
+    let now = clock::now();
+    let before = was.clone();
+    let row = before
+        .unwrap_or_else(|| Delivery::new(task, &event.kind, now))
+        .cancelled(reason, now);
     match app.table.record(&row, was.as_ref(), None).await? {
         Written::Yes => {
-            tracing::info!(delivery = %row.id, number = task.attempt.id.number, status = row.status.as_str(), "cancelled");
+            tracing::info!(delivery = %row.id, number = task.attempt.id.number, %reason, "cancelled");
             Ok(())
         }
         Written::ConditionFailed => {

@@ -1,9 +1,10 @@
 //! Creates the deliveries of accepted events.
 //!
 //! Input: batches from the queue `events`. Output: the event's row with the webhooks that match,
-//! and one message to `deliveries` for each match. The row is written only if absent, and the
-//! messages are *always* sent. A crash at any point is repaired by redelivery. Once the row exists,
-//! its matches are final.
+//! and one message for each match, to `deliveries` or, with a delay, to `retries`. The row is
+//! written only if absent, and the messages are *always* sent. A crash at any point is repaired by
+//! redelivery. Once the row exists, its matches and their delays are final. An event that ends
+//! delays is recorded as such before its row is written.
 
 mod matching;
 
@@ -15,7 +16,7 @@ use domain::{
     pattern::EventType,
     queue_message::QueueMessage,
 };
-use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use platform::{
     clock,
     deadline::Deadline,
@@ -24,6 +25,8 @@ use platform::{
     random,
     table::{Table, TableError, events::Dispatched},
 };
+
+use self::matching::Found;
 
 /// Dependencies of the dispatch function.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct App {
     pub events: Queue,
     /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
+    /// Queue of later attempts, and of first ones with a delay.
+    pub retries: Queue,
     /// Dead-letter queue for unreadable messages.
     pub dead: Queue,
 }
@@ -44,6 +49,8 @@ const MAX_INLINE_EVENT_BYTES: usize = 32 * 1024;
 /// Maximum size in bytes of all copies of one event in its messages. Bounds the memory for a
 /// thousand matches.
 const MAX_COPIES_BYTES: usize = 1 << 20;
+/// Maximum number of concurrent writes about the delays that an event ends.
+const MAX_CONCURRENT_RECORDS: usize = 16;
 
 #[derive(Debug, thiserror::Error)]
 enum DispatchError {
@@ -72,12 +79,12 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
         }
     }
     let texts: Vec<&EventText> = events.iter().map(|(_, event)| event).collect();
-    let matches = matching::matches(app, &texts, deadline).await;
+    let found = matching::find(app, &texts, deadline).await;
     let results = join_all(
         texts
             .into_iter()
-            .zip(matches)
-            .map(|(event, matches)| put_event(app, event, matches)),
+            .zip(found)
+            .map(|(event, found)| put_event(app, event, found)),
     )
     .await;
     let mut outgoing = Vec::new();
@@ -99,25 +106,47 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     }
     // The messages of all events are sent together. After a failure it is unknown which events were
     // queued, so all events with messages are redelivered.
-    if let Err(error) = app.deliveries.send_all(outgoing).await {
+    if let Err(error) = send(app, outgoing).await {
         tracing::error!(%error, "failed to queue deliveries");
         failed.extend(sent);
     }
     receipts.response(&[&app.events], failed).await
 }
 
-/// Writes the event with its matches unless it exists. Returns the stored matches.
+/// Records the delays that the event ends, and writes it with its matches unless it exists. Returns
+/// the stored matches.
 async fn put_event(
     app: &App,
     event: &EventText,
-    matches: Result<Vec<WebhookId>, DispatchError>,
+    found: Result<Found, DispatchError>,
 ) -> Result<Dispatched, DispatchError> {
+    let (found, now) = (found?, clock::now());
+    let records: Vec<_> = (found.superseding.iter())
+        .map(|(webhook, fingerprint)| {
+            app.table
+                .record_superseding(*webhook, fingerprint, event.id, now)
+        })
+        .collect();
+    stream::iter(records)
+        .buffer_unordered(MAX_CONCURRENT_RECORDS)
+        .try_collect::<()>()
+        .await?;
     let dispatched = Dispatched {
         event: event.clone(),
-        matches: matches?,
-        dispatched_at: clock::now(),
+        matches: found.matches(),
+        dispatched_at: now,
+        delays: found.delays(),
     };
     Ok(app.table.put_event(dispatched).await?)
+}
+
+/// Sends first attempts. Those with a delay wait in the queue `retries`.
+async fn send(app: &App, messages: Vec<OutgoingMessage>) -> Result<(), QueueError> {
+    let (delayed, due): (Vec<_>, Vec<_>) = messages
+        .into_iter()
+        .partition(|message| message.delay_seconds > 0);
+    app.deliveries.send_all(due).await?;
+    Ok(app.retries.send_all(delayed).await?)
 }
 
 fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchError> {
@@ -125,6 +154,7 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchErr
         event,
         matches,
         dispatched_at,
+        ..
     } = dispatched;
     if matches.is_empty() {
         return Ok(Vec::new());
@@ -143,11 +173,16 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchErr
             webhook: *webhook,
         };
         let task = DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
+        let task = match dispatched.delay_ends_at(*webhook) {
+            Some(ends_at) => task.delayed(ends_at),
+            None => task,
+        };
+        let delay_seconds = task.attempt.delay(clock::now());
         // Each webhook has its own message group, so that a backlog at one does not delay the
         // others (SQS fair queues).
         Ok(OutgoingMessage {
             body: ascii_json(&QueueMessage::from(task))?,
-            delay_seconds: 0,
+            delay_seconds,
             group: Some(webhook.to_string()),
         })
     };

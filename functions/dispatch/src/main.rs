@@ -13,6 +13,7 @@ async fn main() -> Result<(), Error> {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
+        retries: Queue::new(aws.sqs(), config::retries_queue()?),
         dead: Queue::new(aws.sqs(), config::dead_queue()?),
     };
     let app = &app;

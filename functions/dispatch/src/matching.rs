@@ -1,4 +1,4 @@
-//! Finds the webhooks that match the events of a batch.
+//! Finds the webhooks that match the events of a batch, and those whose delays the events end.
 //!
 //! For each pattern, subscriptions are read once per batch, in pages of up to 1 MB, and their
 //! conditions are parsed once for all events. An event's data is parsed into values only while it
@@ -13,11 +13,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{condition::Condition, event::EventText, id::WebhookId, pattern::Pattern};
+use domain::{
+    condition::Condition, event::EventText, id::WebhookId, pattern::Pattern, webhook::delay,
+};
 use futures::{StreamExt, stream};
 use platform::{
     deadline::Deadline,
-    table::{TableError, webhooks::Subscriber},
+    table::{
+        TableError,
+        webhooks::{Subscriber, SubscriberPage, Unless},
+    },
     telemetry,
 };
 
@@ -36,22 +41,43 @@ struct Page<'a> {
     compiled: usize,
 }
 
-/// Results by webhook for one event, or why the evaluation failed.
-type Verdict = Result<BTreeMap<WebhookId, bool>, DispatchError>;
+/// What an event concerns.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The webhooks that subscribe to it. Those that match have the seconds of their delay.
+    evaluated: BTreeMap<WebhookId, Option<u32>>,
+    /// The webhooks whose delays it ends, each with the fingerprint of what it is about.
+    pub(crate) superseding: BTreeSet<(WebhookId, String)>,
+}
 
-/// Returns the webhooks that match each event. Events that can't be evaluated by the `deadline`
+impl Found {
+    /// The webhooks that match.
+    pub(crate) fn matches(&self) -> Vec<WebhookId> {
+        let wanted = self.evaluated.iter().filter(|(_, delay)| delay.is_some());
+        wanted.map(|(webhook, _)| *webhook).collect()
+    }
+
+    /// Seconds of the delay of each match that has one.
+    pub(crate) fn delays(&self) -> BTreeMap<WebhookId, u32> {
+        let delay = |(webhook, seconds): (&WebhookId, &Option<u32>)| {
+            Some((*webhook, seconds.filter(|seconds| *seconds > 0)?))
+        };
+        self.evaluated.iter().filter_map(delay).collect()
+    }
+}
+
+/// What is found for one event, or why the evaluation failed.
+type Verdict = Result<Found, DispatchError>;
+
+/// Returns what each event concerns. Events that can't be evaluated by the `deadline`
 /// fail. After half of the time all but the first event fail, so that a batch with expensive
 /// conditions makes progress on each try.
-pub(crate) async fn matches(
-    app: &App,
-    events: &[&EventText],
-    deadline: Deadline,
-) -> Vec<Result<Vec<WebhookId>, DispatchError>> {
+pub(crate) async fn find(app: &App, events: &[&EventText], deadline: Deadline) -> Vec<Verdict> {
     let patterns: BTreeSet<Pattern> = events
         .iter()
         .flat_map(|event| event.kind.patterns())
         .collect();
-    let verdicts = RefCell::new(events.iter().map(|_| Ok(BTreeMap::new())).collect());
+    let verdicts = RefCell::new(events.iter().map(|_| Ok(Found::default())).collect());
     let batch = Batch {
         events,
         verdicts,
@@ -67,18 +93,7 @@ pub(crate) async fn matches(
         .buffer_unordered(MAX_CONCURRENT_READS)
         .collect::<()>()
         .await;
-    let matched = |evaluated: BTreeMap<WebhookId, bool>| {
-        evaluated
-            .into_iter()
-            .filter(|(_, wants)| *wants)
-            .map(|(id, _)| id)
-    };
-    batch
-        .verdicts
-        .take()
-        .into_iter()
-        .map(|verdict| verdict.map(|evaluated| matched(evaluated).collect()))
-        .collect()
+    batch.verdicts.take()
 }
 
 struct Batch<'a> {
@@ -122,9 +137,10 @@ impl Batch<'_> {
         }
     }
 
-    fn evaluate(&self, pattern: &Pattern, page: &[Subscriber]) {
+    fn evaluate(&self, pattern: &Pattern, page: &SubscriberPage) {
+        let unless = &page.unless;
         let mut page = Page {
-            subscribers: page.iter().filter_map(readable).collect(),
+            subscribers: page.subscribers.iter().filter_map(readable).collect(),
             compiled: 0,
         };
         let mut to_spare = Duration::ZERO;
@@ -133,9 +149,9 @@ impl Batch<'_> {
             .iter()
             .zip(self.verdicts.borrow_mut().iter_mut())
         {
-            let Ok(evaluated) = verdict else { continue };
+            let Ok(found) = verdict else { continue };
             if pattern.matches(&event.kind)
-                && let Err(error) = evaluate_event(event, &mut page, evaluated, || {
+                && let Err(error) = evaluate_event(event, (&mut page, unless), found, || {
                     self.deadline.leaves(to_spare)
                 })
             {
@@ -149,8 +165,11 @@ impl Batch<'_> {
 /// Evaluates a page of subscribers for one event. Skips those that another pattern already listed.
 fn evaluate_event(
     event: &EventText,
-    page: &mut Page<'_>,
-    evaluated: &mut BTreeMap<WebhookId, bool>,
+    (page, unless): (&mut Page<'_>, &[Unless]),
+    Found {
+        evaluated,
+        superseding,
+    }: &mut Found,
     is_time_left: impl Fn() -> bool,
 ) -> Result<(), DispatchError> {
     let mut parsed = None;
@@ -180,7 +199,18 @@ fn evaluate_event(
                 wanted
             }
         };
-        evaluated.insert(subscriber.webhook, wanted);
+        let delay = wanted.then(|| subscriber.delay_seconds.unwrap_or(0));
+        evaluated.insert(subscriber.webhook, delay);
+    }
+    if !unless.is_empty() {
+        let event = match parsed {
+            Some(event) => event,
+            None => event.parse().map_err(|_| DispatchError::Data)?,
+        };
+        let ended = unless.iter().filter_map(|Unless { webhook, key }| {
+            Some((*webhook, delay::fingerprint(key, &event.data)?))
+        });
+        superseding.extend(ended);
     }
     Ok(())
 }

@@ -6,8 +6,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::validation::ClientError;
+use crate::validation::{self, ClientError, Validated, distinct, string};
 
 /// Event type name: words of `a-z0-9_` joined by dots, at most 100 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,6 +36,8 @@ pub struct ParsePatternError;
 impl ClientError for ParsePatternError {}
 
 const MAX_LENGTH: usize = 100;
+/// Maximum number of patterns of a webhook.
+pub const MAX_PATTERNS: usize = 40;
 /// Namespaces of event types that Tieline publishes.
 const RESERVED: [&str; 9] = [
     "service",
@@ -151,6 +154,15 @@ impl Pattern {
             None => self.0 == event_type.0,
         }
     }
+}
+
+/// A JSON array of 1 to [`MAX_PATTERNS`] patterns, without repetitions.
+///
+/// # Errors
+/// Reports every item that is not a pattern.
+pub fn list(value: Value) -> Validated<Vec<Pattern>> {
+    let parse = |value| Ok(Pattern::parse(&string(value)?)?);
+    validation::list(1, MAX_PATTERNS, parse)(value).map(distinct)
 }
 
 fn is_name(text: &str) -> bool {

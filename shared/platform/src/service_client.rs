@@ -6,7 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use domain::account::{Account, Authorization};
+use domain::{
+    account::{Account, Authorization},
+    delivery::Cancellation,
+};
 use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -37,8 +40,8 @@ pub enum ConnectError {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAttempted {
     /// The webhook was deleted or disabled in the meantime.
-    #[error("the webhook was stopped")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(Cancellation),
     /// The request could outlast the invocation.
     #[error("not enough time left in this invocation")]
     NoTime,

@@ -91,6 +91,7 @@ pub fn workers(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
         table: clients.table(),
         events: clients.queue(Name::Events),
         deliveries: clients.queue(Name::Deliveries),
+        retries: clients.queue(Name::Retries),
         dead: clients.queue(Name::Dead),
     };
     let delivery = delivery::App {

@@ -4,6 +4,7 @@
 
 mod costs;
 mod deadline;
+mod delays;
 mod expiry;
 mod health;
 mod hops;

@@ -1,5 +1,7 @@
 //! In-process API with an admin's token.
 
+use std::collections::BTreeMap;
+
 use domain::{
     attempt::{Attempt, Requested},
     delivery::{Delivery, Status},
@@ -122,6 +124,7 @@ impl Api {
             event: (&event).into(),
             matches: matches.to_vec(),
             dispatched_at: clock::now(),
+            delays: BTreeMap::new(),
         };
         self.table.put_event(dispatched).await.expect("written")
     }
@@ -191,6 +194,7 @@ fn failed(id: DeliveryId) -> Delivery {
         },
         last_error: Some("no".to_owned()),
         stops: None,
+        cancelled: None,
         first_attempt: Some(attempt(1, now, "no")),
         hops: 0,
         updated_at: now,

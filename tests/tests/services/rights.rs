@@ -46,7 +46,7 @@ async fn inbound_uses_exactly_the_rights_of_its_role() {
 }
 
 /// A webhook that sends to a connected service with a token: it fails, loses a response, and
-/// finally responds with 410.
+/// finally responds with 410. Another one has a delay.
 #[tokio::test]
 async fn delivery_uses_exactly_the_rights_of_its_role() {
     let issuer = Receiver::replying([token("first")]);
@@ -71,8 +71,13 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
         "retry": {"type": "custom", "delays_seconds": [60, 60]},
     });
     system.webhook("CRM", to_service).await;
+    let delayed = json!({"delay_seconds": 5, "unless": {"events": ["message"], "key": "from"}});
+    system.webhook("delayed", delayed).await;
     let mut count = 0;
-    system.receiver.script(move |_| {
+    system.receiver.script(move |request| {
+        if request.name() == "delayed" {
+            return Reply::status(200);
+        }
         count += 1;
         Reply::status(if count == 3 { 410 } else { 500 })
     });
@@ -111,7 +116,7 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
             system.fake.plan(|_| FaultPlan::NoFault);
         }
     }
-    assert_eq!((system.crashes, system.receiver.requests().len()), (1, 3));
+    assert_eq!((system.crashes, system.receiver.requests().len()), (1, 4));
     // Lambda uses the first three on the function's behalf. No message is returned to the queue
     // here.
     let consumed = [

@@ -25,7 +25,8 @@ mirror! {
         Failed,
         /// The request could not be built, or its target is not allowed.
         Blocked,
-        /// The webhook was deleted or disabled before the delivery ended.
+        /// The webhook was deleted or disabled before the delivery ended, or another event ended its
+        /// delay.
         Cancelled,
     }
 }
@@ -37,6 +38,8 @@ pub struct Delivery {
     pub event_id: String,
     pub event_type: String,
     pub status: DeliveryStatus,
+    /// Why it was cancelled: `superseded by evt_…`, `webhook deleted` or `webhook disabled`.
+    pub reason: Option<String>,
     /// Number of attempts made.
     pub attempt_count: u32,
     /// Why the last attempt failed; null after a success or before the first attempt.
@@ -54,6 +57,8 @@ pub struct DeliveryWithAttempts {
     pub event_id: String,
     pub event_type: String,
     pub status: DeliveryStatus,
+    /// Why it was cancelled: `superseded by evt_…`, `webhook deleted` or `webhook disabled`.
+    pub reason: Option<String>,
     pub attempt_count: u32,
     /// Why the last attempt failed; null after a success or before the first attempt.
     pub last_error: Option<String>,
@@ -76,6 +81,7 @@ impl DeliveryWithAttempts {
             event_id,
             event_type,
             status,
+            reason,
             attempt_count,
             last_error,
             next_attempt_at,
@@ -87,6 +93,7 @@ impl DeliveryWithAttempts {
             event_id,
             event_type,
             status,
+            reason,
             attempt_count,
             last_error,
             next_attempt_at,

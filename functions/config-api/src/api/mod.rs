@@ -51,6 +51,7 @@ mod validation;
 mod verification;
 mod webhook;
 mod webhook_action;
+mod webhook_auth;
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,7 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 pub use self::{
     access::*, account::*, attempt::*, bundle::*, call::*, callback::*, campaign::*, condition::*,
     delivery::*, event::*, ids::*, message::*, problem::*, provider::*, provider_auth::*, retry::*,
-    service::*, validation::*, verification::*, webhook::*, webhook_action::*,
+    service::*, validation::*, verification::*, webhook::*, webhook_action::*, webhook_auth::*,
 };
 
 /// A page of a list, newest first.

@@ -13,13 +13,16 @@ use domain::{
     signature::SigningSecret,
     template::BodyTemplate,
     time::show_millis,
-    webhook::{self, Destination, auth::Auth, health, settings},
+    webhook::{self, Destination, delay, health, settings},
 };
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Condition, Format, Method, RetryPolicy, Warning, headers, warnings};
+use super::{
+    AuthInput, AuthView, Condition, Format, Method, RetryPolicy, Signing, Warning, headers,
+    warnings,
+};
 
 /// Event types that a webhook subscribes to: one (`message`), all with a prefix (`insight.*`), or
 /// all (`*`).
@@ -98,9 +101,32 @@ pub struct WebhookInput {
     #[schema(minimum = 1, maximum = 1000)]
     pub rate_limit_per_second: Option<u32>,
     pub success_when: Option<Condition>,
+    #[schema(minimum = 0, maximum = 604_800, default = 0)]
+    pub delay_seconds: Option<u32>,
+    pub unless: Option<Unless>,
     /// For finding webhooks. At most 10, of 1 to 50 characters.
     #[schema(max_items = 10)]
     pub labels: Option<Vec<String>>,
+}
+
+/// Events that cancel a delivery during its delay, if they have the same value at `key` as its event.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Unless {
+    /// Patterns of event types. At most 40 together with the webhook's `events`.
+    #[schema(min_items = 1, max_items = 39)]
+    pub events: Vec<Pattern>,
+    /// Path in the event's data. Events without a value there cancel nothing and are not cancelled.
+    #[schema(example = "id")]
+    pub key: String,
+}
+
+impl From<&delay::Unless> for Unless {
+    fn from(unless: &delay::Unless) -> Self {
+        Self {
+            events: unless.events.iter().cloned().map(Pattern).collect(),
+            key: unless.key.as_str().to_owned(),
+        }
+    }
 }
 
 /// Fields of a webhook to change (RFC 7396). `null` resets a field to its default; omitted fields
@@ -141,6 +167,8 @@ pub struct Webhook {
     pub success: Success,
     pub rate_limit_per_second: Option<u32>,
     pub success_when: Option<Condition>,
+    pub delay_seconds: u32,
+    pub unless: Option<Unless>,
     /// For finding webhooks.
     pub labels: Vec<String>,
     pub status: WebhookStatus,
@@ -172,50 +200,6 @@ mirror! {
     }
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum AuthInput {
-    None,
-    Basic {
-        username: String,
-        password: String,
-    },
-    /// `Authorization: Bearer <token>`.
-    Bearer {
-        token: String,
-    },
-    ApiKey {
-        header: String,
-        value: String,
-    },
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum AuthView {
-    None,
-    Basic {
-        username: String,
-        password_hint: Option<String>,
-    },
-    Bearer {
-        token_hint: Option<String>,
-    },
-    ApiKey {
-        header: String,
-        value_hint: Option<String>,
-    },
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Signing {
-    /// Standard Webhooks 1.0 signature headers.
-    Standard,
-    /// The secret itself, in a header with this name.
-    Header { name: String },
-}
-
 impl From<&webhook::Webhook> for Webhook {
     fn from(webhook: &webhook::Webhook) -> Self {
         let webhook::Webhook {
@@ -244,6 +228,7 @@ impl From<&webhook::Webhook> for Webhook {
             success,
             rate_limit_per_second,
             success_when,
+            delay,
             labels,
         } = settings;
         let (url, service_id, path) = match destination {
@@ -281,6 +266,8 @@ impl From<&webhook::Webhook> for Webhook {
             success: (*success).into(),
             rate_limit_per_second: *rate_limit_per_second,
             success_when: success_when.as_ref().map(|when| when.condition().into()),
+            delay_seconds: delay.seconds,
+            unless: delay.unless.as_ref().map(Unless::from),
             labels: labels.clone(),
             status: webhook.status().into(),
             disabled_reason: state.disabled_reason.map(DisabledReason::from),
@@ -308,36 +295,6 @@ impl Webhook {
         Self {
             warnings: Some(warnings(settings.warnings())),
             ..self
-        }
-    }
-}
-
-impl From<&Auth> for AuthView {
-    fn from(auth: &Auth) -> Self {
-        match auth {
-            Auth::None => Self::None,
-            Auth::Basic { username, password } => Self::Basic {
-                username: username.clone(),
-                password_hint: hint(password.expose_secret()),
-            },
-            Auth::Bearer(token) => Self::Bearer {
-                token_hint: hint(token.expose_secret()),
-            },
-            Auth::ApiKey { header, value } => Self::ApiKey {
-                header: header.to_string(),
-                value_hint: hint(value.expose_secret()),
-            },
-        }
-    }
-}
-
-impl From<&webhook::Signing> for Signing {
-    fn from(signing: &webhook::Signing) -> Self {
-        match signing {
-            webhook::Signing::Standard => Self::Standard,
-            webhook::Signing::Header(name) => Self::Header {
-                name: name.to_string(),
-            },
         }
     }
 }

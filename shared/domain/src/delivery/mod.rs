@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     events::{delivery_failed, is_about_webhooks},
-    status::{CancelledUntil, Status},
+    status::{Cancellation, CancelledUntil, Status},
     task::{DeliveryTask, WRITE_AHEAD_DELAY_SECS},
 };
 use crate::{
@@ -49,6 +49,9 @@ pub struct Delivery {
     /// Reason to disable the webhook after the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
+    /// Why it was cancelled. `None` in rows of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancellation>,
     /// The first attempt, if it succeeded or is small. All others have rows of their own, because
     /// this row is rewritten on every attempt and 49 responses of 16 KiB exceed DynamoDB's limit of
     /// 400 KB per item.
@@ -179,23 +182,19 @@ impl Delivery {
             progress: Progress::recorded(id, due_at, token),
             last_error: outcome.error(),
             stops,
+            cancelled: None,
             first_attempt,
             hops: task.hops,
             updated_at: now,
         }
     }
 
-    /// Returns the row of a delivery cancelled before the attempt that `task` requests.
-    pub fn cancelled(
-        before: Option<Self>,
-        task: &DeliveryTask,
-        event_type: &EventType,
-        now: Timestamp,
-    ) -> Self {
-        let fresh = Self {
+    /// Returns a row without attempts, for a delivery that has none yet.
+    pub fn new(task: &DeliveryTask, event_type: &EventType, now: Timestamp) -> Self {
+        Self {
             id: task.delivery,
             event_type: event_type.clone(),
-            status: Status::Cancelled,
+            status: Status::Pending,
             queued_at: task.queued_at,
             schedule: Chain {
                 first_number: task.attempt.id.number,
@@ -204,18 +203,23 @@ impl Delivery {
             progress: Progress::default(),
             last_error: None,
             stops: None,
+            cancelled: None,
             first_attempt: None,
             hops: task.hops,
             updated_at: now,
-        };
-        before.map_or(fresh, |mut row| {
-            row.progress.awaited = None;
-            Self {
-                status: Status::Cancelled,
-                updated_at: now,
-                ..row
-            }
-        })
+        }
+    }
+
+    /// Returns the row of a delivery cancelled before its next attempt.
+    #[must_use]
+    pub fn cancelled(mut self, reason: Cancellation, now: Timestamp) -> Self {
+        self.progress.awaited = None;
+        Self {
+            status: Status::Cancelled,
+            cancelled: Some(reason),
+            updated_at: now,
+            ..self
+        }
     }
 
     /// Returns the row and the task of a manual retry: the next attempt number under a new schedule.
@@ -248,6 +252,7 @@ impl Delivery {
                 }),
             },
             stops: None,
+            cancelled: None,
             hops,
             updated_at: now,
             ..self
@@ -277,6 +282,7 @@ impl Delivery {
             delivery: self.id,
             attempt,
             queued_at: self.queued_at,
+            delay_ends_at: None,
             line: None,
             hops: self.hops,
             event: None,
@@ -299,12 +305,12 @@ impl Delivery {
         Some((row, task))
     }
 
-    /// The status to show to clients. A delivery queued before its webhook was disabled is shown as
-    /// cancelled, even if no message has arrived to record that yet.
-    pub fn status_seen(&self, stopped: CancelledUntil) -> Status {
-        match self.status {
-            Status::Retrying if stopped.includes(self.queued_at) => Status::Cancelled,
-            status => status,
+    /// The status to show to clients, and why it was cancelled. A delivery queued before its webhook
+    /// was disabled is shown as cancelled, even if no message has arrived to record that yet.
+    pub fn status_seen(&self, stopped: CancelledUntil) -> (Status, Option<Cancellation>) {
+        match (self.status, stopped.cancels(self.queued_at)) {
+            (Status::Retrying, Some(reason)) => (Status::Cancelled, Some(reason)),
+            (status, _) => (status, self.cancelled),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Status of a delivery, and which deliveries a stopped webhook cancels.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::id::EventId;
 
 /// Status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,7 +21,8 @@ pub enum Status {
     Failed,
     /// The request could not be built, or its target is not allowed.
     Blocked,
-    /// The webhook was deleted or disabled before the delivery ended.
+    /// The webhook was deleted or disabled before the delivery ended, or another event ended its
+    /// delay.
     Cancelled,
 }
 
@@ -41,22 +46,46 @@ impl Status {
     }
 }
 
+/// Why a delivery was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cancellation {
+    /// Its webhook was deleted.
+    Deleted,
+    /// Its webhook was disabled.
+    Disabled,
+    /// This event ended its delay.
+    Superseded(EventId),
+}
+
+impl fmt::Display for Cancellation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => f.write_str("webhook deleted"),
+            Self::Disabled => f.write_str("webhook disabled"),
+            Self::Superseded(event) => write!(f, "superseded by {event}"),
+        }
+    }
+}
+
 /// Which queued deliveries of a webhook are cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelledUntil {
     /// None: the webhook was never disabled.
     Never,
-    /// Those queued up to this time.
+    /// Those queued up to this time, at which the webhook was disabled.
     Until(Timestamp),
-    /// All: the webhook is deleted or disabled.
-    Always,
+    /// All: the webhook is disabled.
+    Disabled,
+    /// All: the webhook is deleted.
+    Deleted,
 }
 
 impl CancelledUntil {
     /// Derived from the state of an existing webhook.
     pub fn of(enabled: bool, stopped_at: Option<Timestamp>) -> Self {
         match (enabled, stopped_at) {
-            (false, _) => Self::Always,
+            (false, _) => Self::Disabled,
             (true, Some(stopped_at)) => Self::Until(stopped_at),
             (true, None) => Self::Never,
         }
@@ -64,10 +93,16 @@ impl CancelledUntil {
 
     /// Whether a delivery queued at this time is cancelled.
     pub fn includes(self, queued_at: Timestamp) -> bool {
+        self.cancels(queued_at).is_some()
+    }
+
+    /// Why a delivery queued at this time is cancelled; `None` if it is not.
+    pub fn cancels(self, queued_at: Timestamp) -> Option<Cancellation> {
         match self {
-            Self::Never => false,
-            Self::Until(stopped_at) => queued_at <= stopped_at,
-            Self::Always => true,
+            Self::Deleted => Some(Cancellation::Deleted),
+            Self::Disabled => Some(Cancellation::Disabled),
+            Self::Until(stopped_at) if queued_at <= stopped_at => Some(Cancellation::Disabled),
+            Self::Until(_) | Self::Never => None,
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct DeliveryTask {
     /// When the chain of attempts was requested. A chain requested before its webhook was disabled
     /// is cancelled.
     pub queued_at: Timestamp,
+    /// End of the delay after the event, for a first attempt that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ends_at: Option<Timestamp>,
     /// Line in which a rate-limited delivery waits. Its place in that line is the attempt's
     /// `due_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,9 +77,19 @@ impl DeliveryTask {
             delivery,
             attempt: AttemptRequest::new(id, None),
             queued_at,
+            delay_ends_at: None,
             line: None,
             hops: 0,
             event,
+        }
+    }
+
+    /// The same task, due at the end of the delay after the event.
+    #[must_use]
+    pub fn delayed(self, ends_at: Timestamp) -> Self {
+        Self {
+            delay_ends_at: Some(ends_at),
+            ..self.postponed(ends_at)
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     errors::{ClientError, FieldError, Validated, ValidationErrors},
-    values::{boolean, entries, list, name, one_of, secret, string, text, url, whole},
+    values::{boolean, distinct, entries, list, name, one_of, secret, string, text, url, whole},
 };
 
 /// Maximum number of unknown fields listed per object.

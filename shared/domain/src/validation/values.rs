@@ -1,5 +1,7 @@
 //! Parsers of single values.
 
+use std::collections::BTreeSet;
+
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -94,6 +96,13 @@ pub fn list<T>(
         )
         .map(|pairs| pairs.into_iter().map(|(_, value)| value).collect())
     }
+}
+
+/// The items without repetitions, in their order.
+pub fn distinct<T: Clone + Ord>(mut items: Vec<T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    items.retain(|item| seen.insert(item.clone()));
+    items
 }
 
 /// An object of at most `max` entries. `each` gets name and value; errors include the name.

@@ -5,6 +5,7 @@
 
 pub mod auth;
 mod checks;
+pub mod delay;
 pub mod destination;
 pub mod health;
 mod missing;
@@ -21,12 +22,8 @@ use serde_json::json;
 
 use self::health::DisabledReason;
 pub use self::{
-    auth::Auth,
-    destination::Destination,
-    health::Health,
-    missing::MissingSecrets,
-    settings::{MAX_PATTERNS, Settings},
-    signing::Signing,
+    auth::Auth, delay::Delay, destination::Destination, health::Health, missing::MissingSecrets,
+    settings::Settings, signing::Signing,
 };
 use crate::{
     attempt::{Failure, Outcome},

@@ -1,8 +1,6 @@
 //! A webhook's settings, parsed from and written to JSON. Parsing reports every invalid field at
 //! once.
 
-use std::collections::BTreeSet;
-
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
 
@@ -10,6 +8,7 @@ use super::{
     Destination,
     auth::Auth,
     checks::{self, undefined_secrets},
+    delay::Delay,
     named_secrets::Secrets,
     signing::Signing,
 };
@@ -17,15 +16,15 @@ use crate::{
     condition::Condition,
     egress_policy::{self, AllowList},
     outgoing::{FORMATS, headers, method},
-    pattern::Pattern,
+    pattern::{self, Pattern},
     retry::RetryPolicy,
     signature::SigningSecret,
     success::SuccessWhen,
     tag::Tag,
     template::{BodyTemplate, Format, HeaderTemplate, warnings},
     validation::{
-        FieldError, FieldReader, Source, Validated, ValidationErrors, boolean, list, name, one_of,
-        string, text, whole,
+        FieldError, FieldReader, Source, Validated, ValidationErrors, boolean, distinct, list,
+        name, one_of, string, text, whole,
     },
 };
 
@@ -50,6 +49,7 @@ pub struct Settings {
     pub success: Success,
     pub rate_limit_per_second: Option<u32>,
     pub success_when: Option<SuccessWhen>,
+    pub delay: Delay,
     pub labels: Vec<String>,
 }
 
@@ -77,8 +77,6 @@ impl Success {
     }
 }
 
-/// Maximum number of event patterns of a webhook.
-pub const MAX_PATTERNS: usize = 40;
 /// Maximum number of labels of a webhook.
 const MAX_LABELS: usize = 10;
 /// Maximum length of a label, in characters.
@@ -127,12 +125,7 @@ impl Settings {
             input.map_or(Ok(()), |allow| egress_policy::check_url(url, allow))?;
             Ok(())
         });
-        let events = fields.required(
-            "events",
-            list(1, MAX_PATTERNS, |value| {
-                Ok(Pattern::parse(&string(value)?)?)
-            }),
-        );
+        let events = fields.required("events", pattern::list);
         let conditions = fields.defaulted("conditions", None, |value| {
             if input.is_some() {
                 Condition::parse(value).map(Some)
@@ -192,6 +185,7 @@ impl Settings {
         let success_when = fields.defaulted("success_when", None, |value| {
             SuccessWhen::read(value, source).map(Some)
         });
+        let delay = Delay::take(&mut fields, events.as_ref(), source);
         let labels = fields.defaulted("labels", Vec::new(), |value| {
             list(0, MAX_LABELS, |label| text(MAX_LABEL)(label))(value).map(distinct)
         });
@@ -222,7 +216,7 @@ impl Settings {
             let settings = Self {
                 name: name?,
                 destination: destination?,
-                events: events.map(distinct)?,
+                events: events?,
                 conditions: conditions?,
                 enabled: enabled?,
                 method: method?,
@@ -237,6 +231,7 @@ impl Settings {
                 success: success?,
                 rate_limit_per_second: rate?.and_then(|rate| u32::try_from(rate).ok()),
                 success_when: success_when?,
+                delay: delay?,
                 labels: labels?,
             };
             Some((settings, secret?))
@@ -276,6 +271,7 @@ impl Settings {
             .collect();
         let mut map = Map::new();
         self.destination.put(&mut map);
+        self.delay.put(&mut map);
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("name", json!(self.name));
         put("events", json!(self.events));
@@ -310,10 +306,4 @@ impl Settings {
         put("labels", json!(self.labels));
         map
     }
-}
-
-fn distinct<T: Clone + Ord>(mut items: Vec<T>) -> Vec<T> {
-    let mut seen = BTreeSet::new();
-    items.retain(|item| seen.insert(item.clone()));
-    items
 }

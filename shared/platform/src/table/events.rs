@@ -2,11 +2,14 @@
 //!
 //! Large data is an item of its own, written before the event's row and with the same expiry.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     event::{Event, EventText},
     id::{DeliveryId, EventId, WebhookId},
     pattern::EventType,
+    webhook::delay,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -39,6 +42,22 @@ pub struct Dispatched {
     pub matches: Vec<WebhookId>,
     /// Time of the dispatch.
     pub dispatched_at: Timestamp,
+    /// Seconds after the event at which the first attempt of a match is due, if it has a delay.
+    pub delays: BTreeMap<WebhookId, u32>,
+}
+
+impl Dispatched {
+    /// When the delay of the delivery to this webhook ends; `None` if it has none.
+    pub fn delay_ends_at(&self, webhook: WebhookId) -> Option<Timestamp> {
+        let seconds = self.delays.get(&webhook)?;
+        Some(delay::ends_at(self.event.id, *seconds))
+    }
+
+    /// When the first attempt for this webhook is due.
+    pub fn due_at(&self, webhook: WebhookId) -> Timestamp {
+        let ends_at = self.delay_ends_at(webhook);
+        ends_at.map_or(self.dispatched_at, |end| end.max(self.dispatched_at))
+    }
 }
 
 /// Maximum size in bytes of data in an event's row. Larger data has an item in its own partition: a
@@ -63,6 +82,8 @@ pub(super) struct EventRow {
     hops: u8,
     matches: Vec<WebhookId>,
     dispatched_at: Timestamp,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    delays: BTreeMap<WebhookId, u32>,
     expires_at: i64,
 }
 
@@ -83,6 +104,7 @@ impl EventRow {
             hops,
             matches,
             dispatched_at,
+            delays,
             ..
         } = self;
         let data = self
@@ -100,6 +122,7 @@ impl EventRow {
             event,
             matches,
             dispatched_at,
+            delays,
         })
     }
 }
@@ -116,10 +139,14 @@ impl Table {
             event,
             matches,
             dispatched_at,
+            delays,
         } = &dispatched;
         let absent = || Condition::absent_at(*dispatched_at);
-        // The IDs of derived events may contain a time long past.
-        let expires_at = self.expiry(event.id.made_at().max(*dispatched_at));
+        // The IDs of derived events may contain a time long past. The retention begins with the last
+        // first attempt.
+        let last_due = matches.iter().map(|webhook| dispatched.due_at(*webhook));
+        let kept_from = last_due.fold(*dispatched_at, Timestamp::max);
+        let expires_at = self.expiry(event.id.made_at().max(kept_from));
         let is_large = event.data.len() > MAX_DATA_BYTES_IN_ROW;
         if is_large {
             let data = EventDataRow {
@@ -137,6 +164,7 @@ impl Table {
             hops: event.hops,
             matches: matches.clone(),
             dispatched_at: *dispatched_at,
+            delays: delays.clone(),
             expires_at,
         };
         match self

@@ -59,7 +59,7 @@ async fn one_response_names_every_invalid_field() {
           "pointer": "/timeout_seconds"
         },
         {
-          "detail": "is not a known field. Known fields: name, service_id, path, url, events, conditions, enabled, method, format, body, auth, secrets, secret, signing, headers, retry, timeout_seconds, success, rate_limit_per_second, success_when, labels",
+          "detail": "is not a known field. Known fields: name, service_id, path, url, events, conditions, enabled, method, format, body, auth, secrets, secret, signing, headers, retry, timeout_seconds, success, rate_limit_per_second, success_when, delay_seconds, unless, labels",
           "pointer": "/colour"
         }
       ],

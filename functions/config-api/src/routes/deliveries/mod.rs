@@ -134,7 +134,7 @@ pub async fn retry(
     };
     let before = was.clone().unwrap_or_else(|| {
         let first = DeliveryTask::first(id, String::new(), dispatched.dispatched_at, None);
-        Delivery::cancelled(None, &first, &dispatched.event.kind, now)
+        Delivery::new(&first, &dispatched.event.kind, now)
     });
     match retry::requeue(
         &app.table,

@@ -1,7 +1,7 @@
 //! The representation of a delivery in lists and reads.
 
 use domain::{
-    delivery::{CancelledUntil, Delivery, Status},
+    delivery::{Cancellation, CancelledUntil, Delivery, Status},
     id::DeliveryId,
     time,
 };
@@ -15,6 +15,7 @@ pub(super) struct Seen {
     pub(super) id: DeliveryId,
     event_type: String,
     pub(super) status: Status,
+    cancelled: Option<Cancellation>,
     attempts: u32,
     last_error: Option<String>,
     next_attempt_at: Option<Timestamp>,
@@ -23,7 +24,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn of(row: &Delivery, stopped: CancelledUntil) -> Self {
-        let status = row.status_seen(stopped);
+        let (status, cancelled) = row.status_seen(stopped);
         let awaited = row
             .progress
             .awaited
@@ -33,6 +34,7 @@ impl Seen {
             id: row.id,
             event_type: row.event_type.to_string(),
             status,
+            cancelled,
             attempts: row.progress.last.as_ref().map_or(0, |last| last.number),
             last_error: row.last_error.clone(),
             next_attempt_at: awaited.map(|awaited| awaited.due_at),
@@ -46,18 +48,15 @@ impl Seen {
         id: DeliveryId,
         stopped: CancelledUntil,
     ) -> Self {
-        let cancelled = stopped.includes(dispatched.dispatched_at);
+        let cancelled = stopped.cancels(dispatched.dispatched_at);
         Self {
             id,
             event_type: dispatched.event.kind.to_string(),
-            status: if cancelled {
-                Status::Cancelled
-            } else {
-                Status::Pending
-            },
+            status: cancelled.map_or(Status::Pending, |_| Status::Cancelled),
+            cancelled,
             attempts: 0,
             last_error: None,
-            next_attempt_at: (!cancelled).then_some(dispatched.dispatched_at),
+            next_attempt_at: cancelled.is_none().then(|| dispatched.due_at(id.webhook)),
             updated_at: dispatched.dispatched_at,
         }
     }
@@ -71,6 +70,7 @@ impl From<&Seen> for api::Delivery {
             event_id: seen.id.event.to_string(),
             event_type: seen.event_type.clone(),
             status: seen.status.into(),
+            reason: seen.cancelled.map(|reason| reason.to_string()),
             attempt_count: seen.attempts,
             last_error: seen.last_error.clone(),
             next_attempt_at: seen.next_attempt_at.map(time::show_millis),

@@ -163,9 +163,9 @@ pub async fn delete(
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |own: CustomType| async move {
         let pattern = Pattern::parse(own.name.as_str()).map_err(Problem::internal)?;
-        let webhooks = app.table.subscribed_to(&pattern).await?;
+        let webhooks = app.table.users_of(&pattern).await?;
         if !webhooks.is_empty() {
-            let remedy = "Remove the type from their `events` first";
+            let remedy = "Remove the type from their `events` and `unless` first";
             return Err(
                 Problem::in_use("Webhooks subscribe to the type", webhooks.iter(), remedy).into(),
             );

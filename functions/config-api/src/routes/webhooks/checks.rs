@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use domain::{
     event_type,
-    pattern::{EventType, Pattern},
+    pattern::{EventType, MAX_PATTERNS, Pattern},
     scope::Scope,
     secrets::origin::Origin,
     service::Connection,
     validation::{FieldError, ValidationErrors},
-    webhook::{Destination, MAX_PATTERNS, Settings},
+    webhook::{Destination, Settings},
 };
 use platform::table::events::MAX_MATCHES;
 use serde_json::Value;
@@ -20,51 +20,72 @@ use crate::{
     known_types,
 };
 
+/// The patterns of `events` and of `unless`, each list with its pointer's steps.
+fn pattern_lists(settings: &Settings) -> [(&'static [&'static str], &[Pattern]); 2] {
+    let unless = settings.delay.unless.as_ref();
+    let unless = unless.map_or(&[][..], |unless| &unless.events);
+    [
+        (&["events"], &settings.events),
+        (&["unless", "events"], unless),
+    ]
+}
+
 /// Errors of event types that do not exist, except those that the `previous` settings contain.
-/// Each pattern has its index.
+/// Each pattern has the steps of its pointer.
 async fn unknown_types(
     app: &App,
-    patterns: impl Iterator<Item = (usize, Pattern)>,
+    patterns: impl Iterator<Item = (Vec<String>, Pattern)>,
     previous: Option<&Settings>,
 ) -> ApiResult<Vec<FieldError>> {
     let (mut problems, mut names) = (Vec::new(), known_types::Names::default());
-    let is_new =
-        |pattern: &Pattern| !previous.is_some_and(|previous| previous.events.contains(pattern));
-    for (index, pattern) in patterns.filter(|(_, pattern)| is_new(pattern)) {
+    let previous: Vec<_> = previous.into_iter().flat_map(pattern_lists).collect();
+    let is_new = |pattern: &Pattern| {
+        let mut lists = previous.iter();
+        !lists.any(|(_, patterns)| patterns.contains(pattern))
+    };
+    for (steps, pattern) in patterns.filter(|(_, pattern)| is_new(pattern)) {
         if let Some(kind) = pattern.exact()
             && !known_types::is_known(app, &kind).await?
         {
-            problems.extend(
-                known_types::unknown(app, &kind, &mut names)
-                    .await?
-                    .under(&index.to_string())
-                    .under("events")
-                    .0,
-            );
+            let unknown = known_types::unknown(app, &kind, &mut names).await?;
+            let unknown = steps
+                .iter()
+                .rev()
+                .fold(unknown, |problems, step| problems.under(step));
+            problems.extend(unknown.0);
         }
     }
     Ok(problems)
 }
 
-/// Adds unknown event types to the other invalid fields of a request. `events` is the field as the
-/// client sent it.
+/// Adds unknown event types to the other invalid fields of a request. `document` is the webhook or
+/// the patch as the client sent it.
 pub(super) async fn with_unknown_types(
     app: &App,
     problem: Problem,
-    events: &Value,
+    document: &Value,
     previous: Option<&Settings>,
 ) -> ApiResult<Problem> {
-    let events = events.as_array().map_or(&[][..], Vec::as_slice);
-    if problem.errors.is_empty() || events.len() > MAX_PATTERNS {
+    let lists = [&["events"][..], &["unless", "events"]].map(|steps| {
+        let list = steps.iter().fold(document, |value, step| &value[*step]);
+        (steps, list.as_array().map_or(&[][..], Vec::as_slice))
+    });
+    if problem.errors.is_empty() || lists.iter().any(|(_, list)| list.len() > MAX_PATTERNS) {
         return Ok(problem);
     }
     let parse = |event: &Value| Pattern::parse(event.as_str()?).ok();
-    let patterns = events
-        .iter()
-        .enumerate()
-        .filter_map(|(index, event)| Some((index, parse(event)?)));
+    let patterns = lists.iter().flat_map(|(steps, list)| {
+        let patterns = list.iter().map(parse).enumerate();
+        patterns.filter_map(|(index, pattern)| Some((steps_of(steps, index), pattern?)))
+    });
     let unknown = unknown_types(app, patterns, previous).await?;
     Ok(ValidationErrors([problem.errors, unknown].concat()).into())
+}
+
+/// The steps of the pointer to an item of a list.
+fn steps_of(list: &[&str], index: usize) -> Vec<String> {
+    let list = list.iter().map(|step| (*step).to_owned());
+    list.chain([index.to_string()]).collect()
 }
 
 /// Rejects unknown event types, and a connected service that does not exist or whose account sets
@@ -75,7 +96,12 @@ pub(super) async fn check_references(
     settings: &Settings,
     previous: Option<&Settings>,
 ) -> ApiResult<Origin> {
-    let patterns = settings.events.iter().cloned().enumerate();
+    let patterns = pattern_lists(settings)
+        .into_iter()
+        .flat_map(|(steps, list)| {
+            let patterns = list.iter().cloned().enumerate();
+            patterns.map(|(index, pattern)| (steps_of(steps, index), pattern))
+        });
     let mut problems = unknown_types(app, patterns, previous).await?;
     let origin = match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
@@ -114,21 +140,36 @@ pub(super) async fn check_references(
         .ok_or_else(|| ValidationErrors(problems).into())
 }
 
-/// Rejects patterns not in `subscribed` with which one event could match more webhooks than its row
-/// can store.
+/// Rejects patterns that the `previous` settings do not have and with which one event could concern
+/// more webhooks than its row can store.
 pub(super) async fn check_match_limit(
     app: &App,
     settings: &Settings,
-    subscribed: &[Pattern],
+    previous: Option<&Settings>,
 ) -> ApiResult<()> {
-    let added: Vec<&Pattern> = settings
-        .events
-        .iter()
-        .filter(|pattern| !subscribed.contains(pattern))
-        .collect();
-    if added.is_empty() || !settings.enabled {
+    if !settings.enabled {
         return Ok(());
     }
+    let previous = previous.filter(|previous| previous.enabled);
+    let previous = previous.map(pattern_lists);
+    for (index, (steps, patterns)) in pattern_lists(settings).into_iter().enumerate() {
+        let old = previous.map_or(&[][..], |lists| lists[index].1);
+        let is_new = |pattern: &&Pattern| !old.contains(pattern);
+        let added: Vec<&Pattern> = patterns.iter().filter(is_new).collect();
+        if !added.is_empty() && is_full(app, &added).await? {
+            let problems = ValidationErrors::here(
+                "match events that 1,000 webhooks already receive, which is the maximum",
+            );
+            let under = |problems: ValidationErrors, step: &&str| problems.under(step);
+            return Err(steps.iter().rev().fold(problems, under).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether as many webhooks as an event's row can store have patterns that match an event of
+/// `added`.
+async fn is_full(app: &App, added: &[&Pattern]) -> ApiResult<bool> {
     let wildcard = added.iter().any(|pattern| pattern.as_str().ends_with('*'));
     let own = if wildcard {
         app.table.event_type_names().await?
@@ -150,14 +191,7 @@ pub(super) async fn check_match_limit(
         .into_iter()
         .filter(|kind| added.iter().any(|pattern| pattern.matches(kind)))
         .collect();
-    if app.table.most_subscribers(&kinds).await? >= MAX_MATCHES {
-        return Err(ValidationErrors::here(
-            "match events that 1,000 webhooks already receive, which is the maximum",
-        )
-        .under("events")
-        .into());
-    }
-    Ok(())
+    Ok(app.table.most_subscribers(&kinds).await? >= MAX_MATCHES)
 }
 
 /// Requires `services:send` for webhooks that send to a connected service.

@@ -100,14 +100,13 @@ pub async fn create(
     body: JsonBody,
 ) -> ApiResult<Created<Tagged<api::Webhook>>> {
     let document = body.json()?;
-    let events = document["events"].clone();
-    let (settings, secret) = match Settings::parse(document, &app.allow) {
+    let (settings, secret) = match Settings::parse(document.clone(), &app.allow) {
         Ok(parsed) => parsed,
-        Err(errors) => return Err(with_unknown_types(&app, errors.into(), &events, None).await?),
+        Err(errors) => return Err(with_unknown_types(&app, errors.into(), &document, None).await?),
     };
     require_send_scope(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
-    check_match_limit(&app, &settings, &[]).await?;
+    check_match_limit(&app, &settings, None).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
@@ -225,19 +224,15 @@ pub(super) async fn change(
         let (after, shown) = match change(before.clone()) {
             Ok(changed) => changed,
             Err(problem) => {
-                let (events, previous) = (&patch["events"], Some(&before.settings));
-                return Err(with_unknown_types(app, problem, events, previous)
-                    .await?
-                    .into());
+                return Err(
+                    with_unknown_types(app, problem, patch, Some(&before.settings))
+                        .await?
+                        .into(),
+                );
             }
         };
         let to = check_references(app, &after.settings, Some(&before.settings)).await?;
-        let subscribed = if before.settings.enabled {
-            before.settings.events.as_slice()
-        } else {
-            &[]
-        };
-        check_match_limit(app, &after.settings, subscribed).await?;
+        check_match_limit(app, &after.settings, Some(&before.settings)).await?;
         let from = origin(app, &before.settings)
             .await?
             .unwrap_or_else(Origin::none);

@@ -151,16 +151,19 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
         &RetryPolicy::default(),
         at(1),
     );
+    let disabled = (Status::Cancelled, Some(Cancellation::Disabled));
     for (enabled, stopped_at, seen) in [
-        (true, None, Status::Retrying),
-        (true, Some(at(-1)), Status::Retrying),
-        (true, Some(at(0)), Status::Cancelled),
-        (false, None, Status::Cancelled),
-        (false, Some(at(-1)), Status::Cancelled),
+        (true, None, (Status::Retrying, None)),
+        (true, Some(at(-1)), (Status::Retrying, None)),
+        (true, Some(at(0)), disabled),
+        (false, None, disabled),
+        (false, Some(at(-1)), disabled),
     ] {
         let stopped = CancelledUntil::of(enabled, stopped_at);
         assert_eq!(row.status_seen(stopped), seen, "{stopped:?}");
     }
+    let deleted = (Status::Cancelled, Some(Cancellation::Deleted));
+    assert_eq!(row.status_seen(CancelledUntil::Deleted), deleted);
     let ended = settle(
         None,
         &first_task(),
@@ -168,7 +171,8 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
         &RetryPolicy::default(),
         at(1),
     );
-    assert_eq!(ended.status_seen(CancelledUntil::Always), Status::Succeeded);
+    let succeeded = (Status::Succeeded, None);
+    assert_eq!(ended.status_seen(CancelledUntil::Deleted), succeeded);
 }
 
 #[test]

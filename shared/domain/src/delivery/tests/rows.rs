@@ -50,7 +50,7 @@ fn cancelled_row_waits_for_no_task() {
         hops: 2,
         ..first_task()
     };
-    let cancelled = |before| Delivery::cancelled(before, &task, &kind("message"), at(3));
+    let cancelled = |row: Delivery| row.cancelled(Cancellation::Disabled, at(3));
     let fresh = Delivery {
         id: id(),
         event_type: kind("message"),
@@ -63,17 +63,21 @@ fn cancelled_row_waits_for_no_task() {
         progress: Progress::default(),
         last_error: None,
         stops: None,
+        cancelled: Some(Cancellation::Disabled),
         first_attempt: None,
         hops: 2,
         updated_at: at(3),
     };
-    assert_eq!(cancelled(None), fresh);
-    let (_, task) = fresh.manual_retry(0, at(4), "manual".to_owned());
+    let new = Delivery::new(&task, &kind("message"), at(2));
+    assert_eq!(cancelled(new), fresh);
+    let (retried, task) = fresh.manual_retry(0, at(4), "manual".to_owned());
     assert_eq!(task.attempt, request(1, "manual"));
+    assert_eq!(retried.cancelled, None);
     let mut row = failing_row(&RetryPolicy::default());
-    let after = cancelled(Some(row.clone()));
+    let after = cancelled(row.clone());
     row.progress.awaited = None;
     (row.status, row.updated_at) = (Status::Cancelled, at(3));
+    row.cancelled = Some(Cancellation::Disabled);
     assert_eq!(after, row);
 }
 

@@ -16,7 +16,7 @@ fn defaults_match_the_contract() {
             "auth": {"type": "none"}, "secrets": {}, "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
             "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null,
-            "success_when": null, "labels": [],
+            "success_when": null, "delay_seconds": null, "unless": null, "labels": [],
         })
     );
 }
@@ -33,6 +33,7 @@ fn settings_round_trip_without_showing_secrets() {
         "rate_limit_per_second": 5, "enabled": false, "events": ["insight.*", "*"],
         "conditions": {"field": "a.b", "op": "eq", "value": 1}, "labels": ["support", "night"],
         "success_when": {"field": "body.ok", "op": "eq", "value": true},
+        "delay_seconds": 1800, "unless": {"events": ["ticket.*", "chat"], "key": "ticket.\"the id\""},
     }));
     let stored = Settings::restore(full.clone()).expect("valid");
     let mut repeated = full.clone();
@@ -41,6 +42,67 @@ fn settings_round_trip_without_showing_secrets() {
     let (parsed, _) = Settings::parse(repeated, &AllowList::default()).expect("valid");
     for settings in [stored, parsed] {
         assert_eq!(Value::Object(settings.to_map()), full);
+    }
+}
+
+#[test]
+fn delay_and_unless_are_checked() {
+    let patterns = |count: usize| -> Vec<_> { (0..count).map(|n| format!("t{n}")).collect() };
+    let unless = |count| json!({"events": patterns(count), "key": "id"});
+    for fine in [
+        json!({"delay_seconds": 0}),
+        json!({"delay_seconds": 604_800, "unless": unless(39)}),
+        json!({"delay_seconds": 1, "unless": {"events": ["*"], "key": "items[0].\"a b\""}}),
+    ] {
+        assert!(settings(&fine).is_ok(), "{fine}");
+    }
+    let with = |field: &str, value: Value| {
+        let mut fields = json!({"delay_seconds": 5, "unless": unless(1)});
+        fields["unless"][field] = value;
+        fields
+    };
+    for (fields, pointer, detail) in [
+        (
+            json!({"delay_seconds": 604_801}),
+            "/delay_seconds",
+            "must be",
+        ),
+        (json!({"delay_seconds": -1}), "/delay_seconds", "must be"),
+        (json!({"delay_seconds": 1.5}), "/delay_seconds", "must be"),
+        (
+            json!({"unless": unless(1)}),
+            "/unless",
+            "requires `delay_seconds`",
+        ),
+        (
+            json!({"delay_seconds": 0, "unless": unless(1)}),
+            "/unless",
+            "requires `delay_seconds`",
+        ),
+        (
+            json!({"delay_seconds": 5, "unless": unless(40)}),
+            "/unless/events",
+            "together",
+        ),
+        (with("events", json!([])), "/unless/events", "must contain"),
+        (with("events", json!(["A"])), "/unless/events/0", "must be"),
+        (with("events", json!("chat")), "/unless/events", "must be"),
+        (with("events", Value::Null), "/unless/events", "is required"),
+        (with("key", Value::Null), "/unless/key", "is required"),
+        (
+            with("key", json!("a b")),
+            "/unless/key",
+            "not a valid field path",
+        ),
+        (
+            with("kind", json!("a")),
+            "/unless/kind",
+            "not a known field",
+        ),
+    ] {
+        let problems = settings(&fields).expect_err("wrong").0;
+        assert_eq!(problems[0].pointer, pointer, "{fields}");
+        assert!(problems[0].detail.contains(detail), "{:?}", problems[0]);
     }
 }
 

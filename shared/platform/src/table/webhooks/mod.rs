@@ -3,6 +3,7 @@
 
 mod row;
 mod subscriptions;
+mod superseding;
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use domain::{
 
 pub use self::{
     row::WebhookRow,
-    subscriptions::{Subscriber, SubscriberPosition, wants},
+    subscriptions::{Subscriber, SubscriberPage, SubscriberPosition, Unless, wants},
 };
 use super::{
     Condition, Key, Table, TableError, WriteError, Written,
@@ -38,7 +39,7 @@ impl Cancellations {
     /// always are.
     pub fn of(&self, webhook: WebhookId) -> CancelledUntil {
         let found = self.0.get(&webhook).copied();
-        found.unwrap_or(CancelledUntil::Always)
+        found.unwrap_or(CancelledUntil::Deleted)
     }
 }
 
@@ -173,7 +174,7 @@ impl Table {
     /// Returns until when a webhook's queued deliveries are cancelled.
     pub async fn cancelled_until(&self, id: WebhookId) -> Result<CancelledUntil, TableError> {
         let row = self.get::<WebhookRow>(&Key::webhook(id)).await?;
-        Ok(row.map_or(CancelledUntil::Always, |row| row.cancelled_until()))
+        Ok(row.map_or(CancelledUntil::Deleted, |row| row.cancelled_until()))
     }
 
     /// Returns until when these webhooks' queued deliveries are cancelled. Those of unreadable

@@ -1,5 +1,6 @@
 //! Subscriptions. Each pattern of an enabled webhook has one, with the webhook's conditions, so that
-//! dispatch reads only subscriptions that may match.
+//! dispatch reads only subscriptions that may match. The patterns of `unless` have rows of their own
+//! in the same partitions.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,8 +8,9 @@ use domain::{
     condition::{self, subject::Subject},
     event::Event,
     id::WebhookId,
+    path::Path,
     pattern::{EventType, Pattern},
-    webhook::Webhook,
+    webhook::{Webhook, delay},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use crate::{
     table::{
         Item, Key, Table, TableError,
         document::{parse_json, restored},
-        item::item,
+        item::{item, text_of},
         key,
         transaction::Transaction,
         unreadable,
@@ -37,6 +39,16 @@ struct SubscriptionRow {
     /// JSON text, because DynamoDB's numbers would change some values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     conditions: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delay_seconds: Option<u32>,
+}
+
+/// A pattern of events that end delays of a webhook.
+#[derive(Serialize, Deserialize)]
+struct UnlessRow {
+    /// Not `webhook_id`, so that earlier releases don't take it for a subscription.
+    delayed_webhook_id: WebhookId,
+    key: String,
 }
 
 /// A webhook that may match an event, with its conditions as text.
@@ -44,8 +56,28 @@ struct SubscriptionRow {
 pub struct Subscriber {
     /// The webhook's ID.
     pub webhook: WebhookId,
+    /// Seconds between the event and the first attempt; `None` without a delay.
+    pub delay_seconds: Option<u32>,
     name: Option<String>,
     conditions: Option<String>,
+}
+
+/// A webhook whose delays end with events of a pattern.
+#[derive(Debug, Clone)]
+pub struct Unless {
+    /// The webhook's ID.
+    pub webhook: WebhookId,
+    /// Path of the value that both events must have in common.
+    pub key: Path,
+}
+
+/// What a pattern's events concern.
+#[derive(Debug, Default)]
+pub struct SubscriberPage {
+    /// Webhooks that may match.
+    pub subscribers: Vec<Subscriber>,
+    /// Webhooks whose delays end.
+    pub unless: Vec<Unless>,
 }
 
 /// Where a page of subscribers ended.
@@ -53,33 +85,39 @@ pub struct Subscriber {
 pub struct SubscriberPosition(Item);
 
 impl Table {
-    /// Returns up to 1 MB of the enabled webhooks that subscribe to this pattern, and the position
-    /// of the next page.
+    /// Returns up to 1 MB of the enabled webhooks that subscribe to this pattern or whose delays end
+    /// with its events, and the position of the next page.
     pub async fn subscribers(
         &self,
         pattern: &Pattern,
         after: Option<SubscriberPosition>,
-    ) -> Result<(Vec<Subscriber>, Option<SubscriberPosition>), TableError> {
+    ) -> Result<(SubscriberPage, Option<SubscriberPosition>), TableError> {
         let page = self
             .partition(&key::subscriptions(pattern))
             .set_exclusive_start_key(after.map(|position| position.0))
             .send()
             .await?;
-        let found = page.items.unwrap_or_default().into_iter();
-        let rows = found.filter_map(unreadable::from_item::<SubscriptionRow>);
-        Ok((
-            rows.map(Subscriber::from).collect(),
-            page.last_evaluated_key.map(SubscriberPosition),
-        ))
+        let mut read = SubscriberPage::default();
+        for item in page.items.unwrap_or_default() {
+            if text_of(&item, "sk").is_some_and(|sk| Key::is_unless(&sk)) {
+                let row = unreadable::from_item::<UnlessRow>(item);
+                read.unless.extend(row.and_then(|row| row.unless()));
+            } else {
+                let row = unreadable::from_item::<SubscriptionRow>(item);
+                read.subscribers.extend(row.map(Subscriber::from));
+            }
+        }
+        Ok((read, page.last_evaluated_key.map(SubscriberPosition)))
     }
 
-    /// Returns the number of webhooks that get the most popular event type of `kinds`.
+    /// Returns the number of webhooks that the most popular event type of `kinds` concerns. One that
+    /// gets it and whose delays it ends counts twice.
     pub async fn most_subscribers(&self, kinds: &[EventType]) -> Result<usize, TableError> {
         let patterns: BTreeSet<Pattern> = kinds.iter().flat_map(EventType::patterns).collect();
         let reads: Vec<_> = patterns
             .into_iter()
             .map(|pattern| async move {
-                let found = self.subscribed_to(&pattern).await?;
+                let found = self.sort_keys(&key::subscriptions(&pattern)).await?;
                 Ok::<_, TableError>((pattern, found))
             })
             .collect();
@@ -97,9 +135,12 @@ impl Table {
         Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
     }
 
-    /// Returns the IDs of the enabled webhooks that subscribe to exactly this pattern.
-    pub async fn subscribed_to(&self, pattern: &Pattern) -> Result<Vec<String>, TableError> {
-        self.sort_keys(&key::subscriptions(pattern)).await
+    /// Returns the IDs of the enabled webhooks that have exactly this pattern in `events` or in
+    /// `unless`.
+    pub async fn users_of(&self, pattern: &Pattern) -> Result<BTreeSet<String>, TableError> {
+        let keys = self.sort_keys(&key::subscriptions(pattern)).await?;
+        let id = |sk: &String| sk.trim_start_matches(key::UNLESS).to_owned();
+        Ok(keys.iter().map(id).collect())
     }
 }
 
@@ -110,26 +151,58 @@ impl Transaction<'_> {
         before: Option<&Webhook>,
         after: Option<&Webhook>,
     ) -> Result<(), TableError> {
-        let kept: BTreeSet<&Pattern> = after.into_iter().flat_map(subscribed).collect();
-        if let Some(before) = before {
-            for pattern in subscribed(before).filter(|pattern| !kept.contains(pattern)) {
-                self.delete(Key::subscription(pattern, before.id));
+        let mut obsolete: BTreeSet<Key> = before.into_iter().flat_map(rows_of).collect();
+        if let Some(webhook) = after.filter(|webhook| webhook.settings.enabled) {
+            for pattern in &webhook.settings.events {
+                let key = Key::subscription(pattern, webhook.id);
+                obsolete.remove(&key);
+                self.put(item(&key, None, SubscriptionRow::of(webhook))?);
+            }
+            if let Some(unless) = &webhook.settings.delay.unless {
+                for pattern in &unless.events {
+                    let key = Key::unless(pattern, webhook.id);
+                    obsolete.remove(&key);
+                    self.put(item(&key, None, UnlessRow::of(webhook.id, unless))?);
+                }
             }
         }
-        if let Some(after) = after {
-            for pattern in kept {
-                let key = Key::subscription(pattern, after.id);
-                self.put(item(&key, None, SubscriptionRow::of(after))?);
-            }
+        for key in obsolete {
+            self.delete(key);
         }
         Ok(())
     }
 }
 
-/// Returns the patterns under which dispatch finds the webhook.
-fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
-    let patterns = webhook.settings.events.iter();
-    patterns.filter(|_| webhook.settings.enabled)
+/// Returns the keys under which dispatch finds the webhook.
+fn rows_of(webhook: &Webhook) -> impl Iterator<Item = Key> {
+    let settings = &webhook.settings;
+    let subscriptions = settings.events.iter();
+    let subscriptions = subscriptions.map(|pattern| Key::subscription(pattern, webhook.id));
+    let unless = settings.delay.unless.iter();
+    let unless = unless.flat_map(|unless| &unless.events);
+    subscriptions
+        .chain(unless.map(|pattern| Key::unless(pattern, webhook.id)))
+        .filter(|_| settings.enabled)
+}
+
+impl UnlessRow {
+    fn of(webhook: WebhookId, unless: &delay::Unless) -> Self {
+        Self {
+            delayed_webhook_id: webhook,
+            key: unless.key.as_str().to_owned(),
+        }
+    }
+
+    fn unless(self) -> Option<Unless> {
+        let webhook = self.delayed_webhook_id;
+        match Path::parse(&self.key) {
+            Ok(key) => Some(Unless { webhook, key }),
+            Err(error) => {
+                unreadable::report(webhook, &TableError::Document(error.to_string()));
+                None
+            }
+        }
+    }
 }
 
 impl SubscriptionRow {
@@ -139,6 +212,7 @@ impl SubscriptionRow {
             webhook_id: webhook.id,
             name: Some(webhook.settings.name.clone()),
             conditions: conditions.map(|conditions| conditions.to_value().to_string()),
+            delay_seconds: Some(webhook.settings.delay.seconds).filter(|seconds| *seconds > 0),
         }
     }
 }
@@ -147,6 +221,7 @@ impl From<SubscriptionRow> for Subscriber {
     fn from(row: SubscriptionRow) -> Self {
         Self {
             webhook: row.webhook_id,
+            delay_seconds: row.delay_seconds,
             name: row.name,
             conditions: row.conditions,
         }

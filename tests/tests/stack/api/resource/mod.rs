@@ -45,6 +45,7 @@ async fn webhook_gets_defaults() {
       },
       "body": null,
       "conditions": null,
+      "delay_seconds": 0,
       "disabled_reason": null,
       "enabled": true,
       "events": [
@@ -71,6 +72,7 @@ async fn webhook_gets_defaults() {
       "success": "2xx-3xx",
       "success_when": null,
       "timeout_seconds": 15,
+      "unless": null,
       "url": "https://example.com/hook",
       "warnings": []
     }

@@ -139,7 +139,7 @@ async fn replay_status(
             .await?)
     };
     let page = fill_page(page_request, read, |row: &Delivery| {
-        row.status_seen(stopped) == status
+        row.status_seen(stopped).0 == status
     })
     .await?;
     // Collected, because the compiler rejects a stream of closures that borrow.
@@ -228,9 +228,10 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
         && settings.conditions.as_ref().is_none_or(meets)
 }
 
-/// Whether the event matched the webhook so long ago that its first attempt is overdue.
+/// Whether the event matched the webhook, and its first attempt is overdue.
 fn is_overdue(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> bool {
-    dispatched.matches.contains(&webhook.id) && retry::is_overdue(dispatched.dispatched_at, now)
+    dispatched.matches.contains(&webhook.id)
+        && retry::is_overdue(dispatched.due_at(webhook.id), now)
 }
 
 fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {
@@ -250,7 +251,7 @@ async fn deliver(
 ) -> ApiResult<bool> {
     let id = delivery(webhook, dispatched);
     let first = DeliveryTask::first(id, String::new(), now, None);
-    let before = Delivery::cancelled(None, &first, &dispatched.event.kind, now);
+    let before = Delivery::new(&first, &dispatched.event.kind, now);
     let queued = retry::requeue(&app.table, &app.deliveries, before, None, hops, now)
         .await?
         .is_some();

@@ -6,6 +6,8 @@
 //! | rate limiter of a webhook | `webhook#<id>` | `pace` | |
 //! | name in use | `name#<resource>#<lower case>` | `name` | |
 //! | subscription | `subscription#<pattern>` | webhook id | |
+//! | pattern that ends delays of a webhook | `subscription#<pattern>` | `unless#<webhook id>` | |
+//! | event that ends delays | `superseding#<webhook>#<fingerprint>` | event's ULID | |
 //! | custom event type | `event-type#<name>` | `event-type` | `event-type` / when it was created and its name |
 //! | number of custom event types | `event-type#` | `count` | |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
@@ -37,6 +39,8 @@
 //! [`SHARDS`] partitions per day. Day and shard are derived from the ULID: the ID alone locates the
 //! row.
 
+mod delays;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -53,13 +57,15 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 use ulid::Ulid;
 
+pub use self::delays::{UNLESS, superseding};
+
 /// Number of partitions per day.
 pub const SHARDS: u8 = 4;
 /// Number of partitions per status in the index `status`.
 const STATUS_SHARDS: u8 = 16;
 
 /// The primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Key {
     /// Partition key.
     pub pk: String,

@@ -67,6 +67,10 @@ impl Api {
         self.call("PATCH", path, &[], body).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Response {
+        self.call("DELETE", path, &[], Value::Null).await
+    }
+
     /// Sends a POST with a content type but without a body.
     pub(crate) async fn post_nothing(&self, path: &str) -> Response {
         let headers = [("content-type", "application/json")];

@@ -5,6 +5,7 @@ mod api;
 mod batches;
 mod bounds;
 mod cursors;
+mod delays;
 mod deliveries;
 mod expiry;
 mod labels;

@@ -3,6 +3,7 @@
 mod again;
 mod choose;
 mod clone;
+mod delays;
 mod send;
 mod sign;
 mod stop;

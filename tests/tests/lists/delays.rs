@@ -1,0 +1,172 @@
+//! Delayed deliveries in the API: what is shown, what a replay takes, what is refused.
+
+use domain::{
+    delivery::{Cancellation, Delivery, DeliveryTask},
+    event::EventText,
+    id::{DeliveryId, WebhookId},
+};
+use jiff::SignedDuration;
+use platform::{
+    clock,
+    table::{Written, events::Dispatched},
+};
+use serde_json::{Value, json};
+use tests::fake::sqs::Name;
+
+use crate::api::{Api, ids};
+
+const DAY: u32 = 86_400;
+
+async fn webhook(api: &Api, fields: Value) -> WebhookId {
+    let mut document =
+        json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
+    document
+        .as_object_mut()
+        .expect("an object")
+        .extend(fields.as_object().expect("an object").clone());
+    let created = api.post("webhooks", document).await.expect(201);
+    created["id"]
+        .as_str()
+        .expect("an ID")
+        .parse()
+        .expect("an ID")
+}
+
+/// Stores an event that was dispatched two hours ago, with a delay of a day.
+async fn delayed(api: &Api, webhook: WebhookId) -> Dispatched {
+    let event = domain::event::Event {
+        id: ids(3, 3_600)[2],
+        kind: "message".to_owned().try_into().expect("a type"),
+        timestamp: clock::now(),
+        data: json!({}),
+        hops: 0,
+    };
+    let dispatched = Dispatched {
+        event: EventText::from(&event),
+        matches: vec![webhook],
+        dispatched_at: event.id.made_at(),
+        delays: [(webhook, DAY)].into(),
+    };
+    api.table.put_event(dispatched).await.expect("written")
+}
+
+fn id(dispatched: &Dispatched, webhook: WebhookId) -> DeliveryId {
+    DeliveryId {
+        event: dispatched.event.id,
+        webhook,
+    }
+}
+
+#[tokio::test]
+async fn delayed_delivery_is_pending_until_its_time() {
+    let api = Api::new().await;
+    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let dispatched = delayed(&api, webhook).await;
+    let due = dispatched.event.id.made_at() + SignedDuration::from_hours(24);
+    let path = format!("deliveries/{}", id(&dispatched, webhook));
+    let list = format!("deliveries?webhook_id={webhook}&status=pending");
+    for seen in [
+        api.get(&path).await.expect(200),
+        api.all(&list, 10).await[0].clone(),
+    ] {
+        assert_eq!(seen["status"], "pending");
+        assert_eq!(seen["reason"], Value::Null);
+        assert_eq!(seen["next_attempt_at"], domain::time::show_millis(due));
+    }
+    // It is not lost: its message waits.
+    let replay = format!("webhooks/{webhook}/replay");
+    let missed = api
+        .post(&replay, json!({"status": "missed"}))
+        .await
+        .expect(202);
+    assert_eq!(missed["count"], 0);
+    // But it can be sent now.
+    let retried = api.post_nothing(&format!("{path}/retry")).await.expect(202);
+    assert_eq!(retried["status"], "retrying");
+    let queued = api.fake.state().queues.on(Name::Deliveries);
+    let task: DeliveryTask = serde_json::from_str(&queued[0].body).expect("a task");
+    assert_eq!((task.delay_ends_at, queued.len()), (None, 1));
+}
+
+#[tokio::test]
+async fn cancelled_delivery_shows_its_reason() {
+    let api = Api::new().await;
+    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let dispatched = delayed(&api, webhook).await;
+    let (id, event) = (id(&dispatched, webhook), ids(1, 0)[0]);
+    let path = format!("deliveries/{id}");
+    let reason = async || api.get(&path).await.expect(200)["reason"].take();
+    api.patch(&format!("webhooks/{webhook}"), json!({"enabled": false}))
+        .await
+        .expect(200);
+    assert_eq!(reason().await, "webhook disabled");
+    let task = DeliveryTask::first(id, String::new(), dispatched.dispatched_at, None);
+    let row = Delivery::new(&task, &dispatched.event.kind, clock::now());
+    let superseded = row.cancelled(Cancellation::Superseded(event), clock::now());
+    let written = api.table.record(&superseded, None, None).await;
+    assert_eq!(written.expect("written"), Written::Yes);
+    assert_eq!(reason().await, format!("superseded by {event}"));
+}
+
+#[tokio::test]
+async fn delay_and_rule_are_saved_changed_and_removed() {
+    let api = Api::new().await;
+    let rule = json!({"events": ["ticket.*", "chat"], "key": "data.ticket[0].\"the id\""});
+    let shown = json!({"events": ["ticket.*", "chat"], "key": "data.ticket.0.\"the id\""});
+    let webhook = webhook(&api, json!({"delay_seconds": 60, "unless": rule})).await;
+    let path = format!("webhooks/{webhook}");
+    let read = api.get(&path).await.expect(200);
+    assert_eq!(
+        (&read["delay_seconds"], &read["unless"]),
+        (&json!(60), &shown)
+    );
+    let patched = api
+        .patch(&path, json!({"unless": {"key": "id"}}))
+        .await
+        .expect(200);
+    assert_eq!(patched["unless"]["key"], "id");
+    assert_eq!(patched["unless"]["events"], shown["events"]);
+    // The rule needs a delay.
+    let problem = api
+        .patch(&path, json!({"delay_seconds": null}))
+        .await
+        .problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/unless");
+    let removed = json!({"delay_seconds": null, "unless": null});
+    let patched = api.patch(&path, removed).await.expect(200);
+    assert_eq!(
+        (&patched["delay_seconds"], &patched["unless"]),
+        (&json!(0), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn unknown_types_in_the_rule_are_refused() {
+    let api = Api::new().await;
+    let document = json!({
+        "name": "hook", "url": "https://example.com/", "events": ["mesage"], "delay_seconds": 60,
+        "unless": {"events": ["chat", "ticket.replied"], "key": "id"},
+    });
+    let mut wrong = document.clone();
+    wrong["colour"] = json!("red");
+    for (document, pointers) in [
+        (document, vec!["/events/0", "/unless/events/1"]),
+        (wrong, vec!["/colour", "/events/0", "/unless/events/1"]),
+    ] {
+        let problem = api.post("webhooks", document).await;
+        assert_eq!(problem.pointers(), pointers);
+    }
+    // A custom type can't be deleted while a rule uses it.
+    let own = json!({"name": "order.paid", "description": "An order was paid.", "example": {}});
+    api.post("event-types", own).await.expect(201);
+    let rule = json!({"events": ["order.paid"], "key": "id"});
+    let webhook = webhook(&api, json!({"delay_seconds": 60, "unless": rule})).await;
+    let problem = api.delete("event-types/order.paid").await.problem(409);
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.contains(&webhook.to_string()), "{detail}");
+    let removed = json!({"unless": null});
+    api.patch(&format!("webhooks/{webhook}"), removed)
+        .await
+        .expect(200);
+    api.delete("event-types/order.paid").await.expect(204);
+}

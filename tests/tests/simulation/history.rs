@@ -55,6 +55,8 @@ pub(super) struct Work {
     events: BTreeSet<EventId>,
     /// When it read which webhooks.
     pub(super) reads: Vec<(WebhookId, Instant)>,
+    /// When it looked in which partition for events that end a delay.
+    pub(super) looks: Vec<(String, Instant)>,
     /// The number of faults.
     pub(super) faults: usize,
 }

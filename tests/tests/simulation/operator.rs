@@ -92,7 +92,7 @@ impl Operator {
     ) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
             match action {
-                Action::Publish(n) => self.publish(n).await,
+                Action::Publish(kind, n) => self.publish(kind, n).await,
                 Action::Disable(hook) => self.switch(hook, false).await,
                 Action::Enable(hook) => self.switch(hook, true).await,
                 Action::Delete(hook) => self.delete(hook).await,
@@ -157,8 +157,8 @@ impl Operator {
         })
     }
 
-    async fn publish(&self, n: u64) {
-        let kind = EventType::parse("message").expect("a type");
+    async fn publish(&self, kind: &str, n: u64) {
+        let kind = EventType::parse(kind).expect("a type");
         let event = Event {
             id: random::id(),
             kind,

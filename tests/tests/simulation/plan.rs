@@ -26,7 +26,41 @@ pub(super) struct Hook {
     pub(super) settings: Value,
 }
 
+/// What ends the delays of a webhook.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    /// Types of events.
+    events: Vec<String>,
+    /// Path of what they are about.
+    pub(super) key: String,
+}
+
+impl Rule {
+    /// Whether this event ends delays.
+    pub(super) fn is_ended_by(&self, event: &Value) -> bool {
+        self.events
+            .iter()
+            .any(|kind| event["type"] == kind.as_str())
+    }
+}
+
 impl Hook {
+    /// The seconds between an event and the first attempt, if there is a delay.
+    pub(super) fn delay(&self) -> Option<u32> {
+        u32::try_from(self.settings["delay_seconds"].as_u64()?).ok()
+    }
+
+    /// What ends its delays.
+    pub(super) fn rule(&self) -> Option<Rule> {
+        let unless = &self.settings["unless"];
+        let events = unless["events"].as_array()?.iter();
+        let events = events.filter_map(|kind| Some(kind.as_str()?.to_owned()));
+        Some(Rule {
+            events: events.collect(),
+            key: unless["key"].as_str()?.to_owned(),
+        })
+    }
+
     /// Whether its URL can't be rendered, because a tag in the path has no value in any event.
     pub(super) fn has_no_address(&self) -> bool {
         self.settings["url"]
@@ -41,8 +75,8 @@ const NOWHERE: &str = "{missing}";
 /// A scheduled action. Webhooks are given by their index.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
-    /// Publishes an event with this `n`.
-    Publish(u64),
+    /// Publishes an event of this type with this `n`.
+    Publish(&'static str, u64),
     /// Disables a webhook.
     Disable(usize),
     /// Enables it again.
@@ -114,6 +148,13 @@ fn hook(index: u64, unhealthy: u64) -> Hook {
     if below(20) == 0 {
         settings["rate_limit_per_second"] = json!(one_of(&[1, 5, 50]));
     }
+    if !watches && below(4) == 0 {
+        settings["delay_seconds"] = json!(between(1, 1_200));
+        if below(4) != 0 {
+            let events: [&[&str]; 3] = [&["message"], &["chat"], &["message", "chat"]];
+            settings["unless"] = json!({"events": one_of(&events), "key": "n"});
+        }
+    }
     Hook {
         name,
         behavior,
@@ -121,6 +162,12 @@ fn hook(index: u64, unhealthy: u64) -> Hook {
         wants,
         settings,
     }
+}
+
+/// Mostly messages. Webhooks subscribe to no chats, but chats may end delays.
+fn publish() -> Action {
+    let kind = if below(4) == 0 { "chat" } else { "message" };
+    Action::Publish(kind, below(KINDS))
 }
 
 /// Draws the actions of a simulation with this many webhooks, a third of which are disabled,
@@ -135,8 +182,7 @@ pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
     let mut left = events;
     while left > 0 {
         let (start, burst) = (below(lasts), between(1, 20).min(left));
-        timeline
-            .extend((0..burst).map(|n| (at(start + n * below(50)), Action::Publish(below(KINDS)))));
+        timeline.extend((0..burst).map(|n| (at(start + n * below(50)), publish())));
         left -= burst;
     }
     for hook in WATCHERS..hooks {

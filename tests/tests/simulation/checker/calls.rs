@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    attempt::Attempt,
     delivery::Status,
     id::{DeliveryId, EventId},
     time,
@@ -85,11 +86,9 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             "every successful attempt was a call",
             what,
         )?;
-        // Attempts that could not be sent reached no endpoint.
-        let unsent = |error: &str| error.contains("refused") || error.contains("blocked");
         let sent = attempts
             .iter()
-            .filter(|attempt| !attempt.error.as_deref().is_some_and(unsent))
+            .filter(|attempt| !is_unsent(attempt))
             .count();
         let extra = calls.len().saturating_sub(sent);
         let allowed = past.allowance(*id, calls);
@@ -100,6 +99,12 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         )?;
     }
     Ok(())
+}
+
+/// Whether the attempt could not be sent, and reached no endpoint.
+pub(super) fn is_unsent(attempt: &Attempt) -> bool {
+    let unsent = |error: &str| error.contains("refused") || error.contains("blocked");
+    attempt.error.as_deref().is_some_and(unsent)
 }
 
 /// Returns the time of a queued event as a call shows it.

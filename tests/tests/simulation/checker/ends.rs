@@ -3,7 +3,7 @@
 
 use domain::{
     attempt::Attempt,
-    delivery::{Delivery, Status},
+    delivery::{Cancellation, Delivery, Status},
     id::{DeliveryId, EventId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -77,7 +77,7 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
     for accepted in &past.records.accepted {
         let (at, matches) = dispatched(accepted.event.id)?;
         for (hook, webhook) in past.hooks.iter().zip(past.webhooks) {
-            let wanted = hook.settings["events"][0] == "message"
+            let wanted = hook.settings["events"][0] == accepted.event.kind.as_str()
                 && hook
                     .wants
                     .is_none_or(|wanted| accepted.event.data["n"] == wanted);
@@ -148,6 +148,7 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
         Status::Succeeded => succeeded,
         Status::Failed => !succeeded && last > 0,
         Status::Blocked => code.is_none() && last > 0 && hook.has_no_address(),
+        Status::Cancelled if is_superseded(row) => true,
         _ => past.stops[&row.id.webhook].iter().any(|stop| {
             stop.until
                 .is_none_or(|until| until + past.slack() >= queued)
@@ -175,6 +176,11 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
         "no schedule ends early",
         what,
     )
+}
+
+/// Whether an event ended its delay, which [`super::delays`] checks.
+fn is_superseded(row: &Delivery) -> bool {
+    matches!(row.cancelled, Some(Cancellation::Superseded(_)))
 }
 
 /// Upper bound for the duration of a schedule with this many attempts, in seconds, including the

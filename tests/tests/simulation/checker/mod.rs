@@ -1,6 +1,7 @@
 //! Checks the history of a simulation, and names the violated guarantee.
 
 mod calls;
+mod delays;
 mod ends;
 pub(super) mod live;
 mod reports;
@@ -108,6 +109,7 @@ pub(super) fn check(
     reports::check(&past)?;
     calls::check(&past)?;
     stops::check(&past)?;
+    delays::check(&past)?;
     Ok((past.rows.len(), records.calls.len()))
 }
 

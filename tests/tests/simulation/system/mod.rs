@@ -137,6 +137,10 @@ impl System {
                 let read = webhooks(&call.request).map(|webhook| (webhook, Instant::now()));
                 history.records().work[running.number].reads.extend(read);
             }
+            if let Some(partition) = superseding(&call.request) {
+                let look = (partition.to_owned(), Instant::now());
+                history.records().work[running.number].looks.push(look);
+            }
             let now = started.0 + SignedDuration::try_from(started.1.elapsed()).expect("short");
             let fault = faults
                 .lock()
@@ -313,4 +317,10 @@ fn webhooks(request: &Value) -> impl Iterator<Item = WebhookId> {
             .parse()
             .ok()
     })
+}
+
+/// The partition of events that end delays, if a `Query` reads one.
+fn superseding(request: &Value) -> Option<&str> {
+    let partition = request["ExpressionAttributeValues"][":pk"]["S"].as_str()?;
+    partition.starts_with("superseding#").then_some(partition)
 }

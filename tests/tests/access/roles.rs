@@ -36,7 +36,11 @@ fn functions_use_exactly_the_rights_of_their_roles() {
             &[
                 ("dynamodb", "GetItem PutItem Query UpdateItem", "Table"),
                 ("sqs", consume, "EventsQueue"),
-                ("sqs", "SendMessage", "DeliveriesQueue DeadQueue"),
+                (
+                    "sqs",
+                    "SendMessage",
+                    "DeliveriesQueue RetriesQueue DeadQueue",
+                ),
             ],
         ),
         (

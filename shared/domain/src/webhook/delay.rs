@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -97,8 +98,7 @@ impl Unless {
 pub fn fingerprint(key: &Path, data: &Value) -> Option<String> {
     let value = key.find_in_event(data).filter(|value| !value.is_null())?;
     let digest = Sha256::digest(value.to_string());
-    let bytes = digest.iter().take(16);
-    Some(bytes.map(|byte| format!("{byte:02x}")).collect())
+    Some(BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
 /// When the delay of an event's delivery ends.
@@ -156,10 +156,10 @@ mod tests {
         let long = json!({"id": "a".repeat(10_000)});
         assert_eq!(
             fingerprint(&key("id"), &long).map(|text| text.len()),
-            Some(32)
+            Some(22)
         );
         let seven = fingerprint(&key("id"), &json!({"id": 7}));
-        assert_eq!(seven.as_deref(), Some("7902699be42c8a8e46fbbb4501726517"));
+        assert_eq!(seven.as_deref(), Some("eQJpm-Qsio5G-7tFAXJlFw"));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Table {
         for item in page.items.unwrap_or_default() {
             if text_of(&item, "sk").is_some_and(|sk| Key::is_unless(&sk)) {
                 let row = unreadable::from_item::<UnlessRow>(item);
-                read.unless.extend(row.and_then(|row| row.unless()));
+                read.unless.extend(row.and_then(UnlessRow::unless));
             } else {
                 let row = unreadable::from_item::<SubscriptionRow>(item);
                 read.subscribers.extend(row.map(Subscriber::from));

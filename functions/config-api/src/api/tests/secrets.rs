@@ -60,9 +60,7 @@ fn webhook_shows_defaults() {
             "format": "json", "body": null, "headers": {}, "auth": {"type": "none"},
             "secrets_hint": {}, "secret_hint": "LaSw", "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
-            "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null, "success_when": null, "delay_seconds": 0,
-            "unless": null, "labels": [],
-            "status": "active", "disabled_reason": null, "failing_since": null,
+            "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null, "success_when": null, "delay_seconds": 0, "unless": null, "labels": [], "status": "active", "disabled_reason": null, "failing_since": null,
         })
     );
 }

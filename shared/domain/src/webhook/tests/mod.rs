@@ -1,3 +1,4 @@
+mod choices;
 mod clones;
 mod preview;
 mod requests;

@@ -129,6 +129,11 @@ impl Stack {
         &self.shared.former_token
     }
 
+    /// Returns the base URL of the API and of inbound URLs.
+    pub fn api_url(&self) -> &str {
+        &self.shared.running.stack().api_url
+    }
+
     /// Uses the same stack with another token, or with none if it is empty.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {

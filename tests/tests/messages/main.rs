@@ -5,6 +5,7 @@ mod account;
 mod api;
 mod callbacks;
 mod chosen;
+mod examples;
 mod inbound;
 mod points;
 mod schedule;

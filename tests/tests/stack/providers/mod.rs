@@ -4,3 +4,4 @@ mod account;
 mod manage;
 mod messages;
 mod presets;
+mod third_party;

@@ -1,6 +1,7 @@
 //! Credentials, users and reminders over the fake services: the items that a change leaves, the
 //! daily reminders, the scopes of every route, and the import of campaigns.
 
+mod addresses;
 mod admins;
 mod bootstrap;
 mod changes;

@@ -10,7 +10,7 @@ use sha1::Sha1;
 use tests::{
     client::Response,
     provider::Provider,
-    receiver::{Receiver, Reply},
+    receiver::{Receiver, Reply, Request},
     stack::{Stack, text, unique},
 };
 
@@ -164,7 +164,7 @@ async fn token_of_a_third_party_sends_sms_triggers_calls_and_receives_events() {
     stack.message_until(&call, "completed").await;
     let received = events.wait_for(9).await;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for event in received.iter().map(|request| request.json()) {
+    for event in received.iter().map(Request::json) {
         let kind = text(&event, "type");
         let known = stack.get_path(&format!("/v1/event-types/{kind}")).await;
         let example = known.expect(200)["example"].clone();
@@ -185,11 +185,11 @@ async fn token_of_a_third_party_sends_sms_triggers_calls_and_receives_events() {
             ("sms.sent", 2),
         ]
     );
-    let received = received.iter().map(|request| request.json());
+    let received = received.iter().map(Request::json);
     let answer = received
         .into_iter()
         .find(|event| event["type"] == "sms.received")
-        .expect("the answer");
+        .expect("an inbound SMS");
     let data = &answer["data"];
     assert_eq!(
         (&data["provider_id"], &data["provider"]),

@@ -114,7 +114,27 @@ async fn telegram_preset_sends() {
         .set("api_key", token)
         .create()
         .await;
-    assert_eq!(provider.document["callback_url"], Value::Null);
+    assert_eq!(provider.document["callback"], Value::Null);
+
+    // What users write arrives at the callback URL.
+    let answers = Receiver::start();
+    let condition = json!({"field": "provider_id", "op": "eq", "value": provider.id});
+    stack
+        .webhook()
+        .url(answers.url())
+        .events(["chatbot.received"])
+        .set("conditions", condition)
+        .create()
+        .await;
+    let update = json!({"update_id": 70412, "message": {
+        "message_id": 5, "from": {"id": 42, "first_name": "Ana"}, "chat": {"id": 42}, "text": "Hello",
+    }});
+    provider.report(&update).await.field(202, "id");
+    let data = answers.only().await.json()["data"].take();
+    assert_eq!(
+        (&data["from"], &data["from_name"], &data["text"]),
+        (&json!("42"), &json!("Ana"), &json!("Hello"))
+    );
 
     let message = json!({"channel": "chatbot", "provider": provider.id, "to": "42", "text": "Hi {x} \"there\""});
     let id = stack.message("messages", message.clone()).await;

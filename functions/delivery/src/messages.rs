@@ -4,14 +4,18 @@
 //! recorded before its follow-up, and steps that a crash may have skipped are repeated when the
 //! task is redelivered. A provider's report may change the row while an attempt runs. The attempt
 //! is then added to the changed row.
+//!
+//! If a message fails at its provider, the write that records the last attempt passes it to the
+//! provider's fallback, and the task for the first attempt there follows like a retry.
 
 use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use domain::{
     attempt::Arrival,
     id::ProviderId,
-    message::{CompletedAttempt, Message, MessageRef, SendTask, attempt::arrive},
+    message::{CompletedAttempt, Fallback, Message, MessageRef, SendTask, attempt::arrive},
 };
+use jiff::Timestamp;
 use platform::{
     clock,
     deadline::Deadline,
@@ -76,14 +80,22 @@ impl Kind for Messages<'_> {
         if !self.deadline.leaves(provider_client::TIMEOUT) {
             return Err(NotAttempted::NoTime.into());
         }
-        let Self { app, .. } = self;
         let reread;
         let provider = if let Some(provider) = rows.providers.get(&row.provider_id) {
-            Some(provider)
+            Carrier::Provider(provider)
         } else {
             // Missing or unreadable, as above.
-            reread = app.table.provider(row.provider_id, &app.keys).await?;
-            reread.as_ref()
+            let Self { app, .. } = self;
+            let read = app.table.provider(row.provider_id, &app.keys).await;
+            // Without a fallback, a later release may be able to read it.
+            let has_fallback = row.successor(row.fallback_provider_id).is_some();
+            match read {
+                Err(error) if error.is_of_one_row() && has_fallback => Carrier::Unreadable,
+                read => {
+                    reread = read?;
+                    reread.as_ref().map_or(Carrier::Deleted, Carrier::Provider)
+                }
+            }
         };
         self.attempt_through(row, provider, &received.task).await
     }
@@ -101,24 +113,51 @@ impl Kind for Messages<'_> {
 }
 
 impl Messages<'_> {
-    /// Makes the attempt through this provider, or none if it was deleted. Records it and performs
-    /// the follow-up.
+    /// Makes the attempt through this provider, or none if that is impossible. Records it and
+    /// performs the follow-up.
     async fn attempt_through(
         &self,
         row: &Message,
-        provider: Option<&StoredProvider>,
+        provider: Carrier<'_>,
         task: &SendTask,
     ) -> Result<(), DeliverError> {
+        let Self { app, .. } = self;
         let number = task.attempt.id.number;
+        let unmade = |reason: &str| provider_client::unmade(number, reason);
         let made = match provider {
-            _ if row.is_out_of_time(clock::now()) => provider_client::unmade(
-                number,
-                "more than 1 hour has passed since the first attempt",
-            ),
-            Some(provider) => self.send(row, provider, number).await?,
-            None => provider_client::unmade(number, "the provider was deleted"),
+            _ if row.is_out_of_time(clock::now()) => {
+                unmade("more than 1 hour has passed since the first attempt")
+            }
+            Carrier::Provider(stored) => match misfit(row, stored) {
+                Some(reason) => unmade(&reason),
+                None => self.send(row, stored, number).await?,
+            },
+            Carrier::Deleted => unmade("the provider was deleted"),
+            Carrier::Unreadable => unmade("the provider's settings can't be read"),
         };
-        record(self.app, row, task, made).await
+        log(row, &made);
+        let now = clock::now();
+        let configured = match provider {
+            Carrier::Provider(stored) => stored.provider.settings.fallback_provider_id,
+            Carrier::Deleted | Carrier::Unreadable => row.fallback_provider_id,
+        };
+        let fallback = match row.successor(configured) {
+            Some(id) if row.fails_after(task, &made, now) => {
+                app.table.fallback(id, &app.keys).await?
+            }
+            _ => None,
+        };
+        record(
+            app,
+            row,
+            task,
+            Recorded {
+                made,
+                fallback,
+                now,
+            },
+        )
+        .await
     }
 
     /// Sends the message to its provider.
@@ -149,21 +188,55 @@ impl Messages<'_> {
     }
 }
 
+/// The provider of an attempt.
+#[derive(Clone, Copy)]
+enum Carrier<'a> {
+    Provider(&'a StoredProvider),
+    Deleted,
+    /// Its settings are unreadable, and there is a fallback.
+    Unreadable,
+}
+
+/// Why a fallback provider can't send a message that was written for another one.
+fn misfit(row: &Message, stored: &StoredProvider) -> Option<String> {
+    if row.earlier.is_empty() {
+        return None;
+    }
+    let errors = stored.provider.check_message(&row.content).err()?;
+    let first = errors.0.first()?;
+    let field = first.pointer.trim_start_matches('/');
+    Some(format!("`{field}` {}", first.detail))
+}
+
+/// An attempt that was made until `now`, and the provider that takes over if it was the last one.
+struct Recorded {
+    made: CompletedAttempt,
+    fallback: Option<Fallback>,
+    now: Timestamp,
+}
+
 /// Records an attempt and performs the follow-up.
 async fn record(
     app: &App,
     row: &Message,
     task: &SendTask,
-    made: CompletedAttempt,
+    Recorded {
+        made,
+        fallback,
+        now: ended_at,
+    }: Recorded,
 ) -> Result<(), DeliverError> {
     let number = task.attempt.id.number;
-    log(row, &made);
     let mut was = row.clone();
     for _ in 0..RECORD_TRIES {
+        let (made, fallback) = (made.clone(), fallback.clone());
         let row = was
             .clone()
-            .record_attempt(task, made.clone(), clock::now(), random::token());
+            .record_attempt(task, made, fallback, ended_at, random::token());
         if app.table.update_message(&row, &was).await? == Written::Yes {
+            if row.provider_id != was.provider_id {
+                tracing::warn!(message = %row.id, provider = %row.provider_id, "fallback provider takes over");
+            }
             return first(app, &row).await;
         }
         // A report changed the row in the meantime, or a duplicate recorded this attempt.

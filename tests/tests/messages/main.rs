@@ -6,6 +6,7 @@ mod api;
 mod callbacks;
 mod chosen;
 mod examples;
+mod fallback;
 mod inbound;
 mod points;
 mod schedule;

@@ -17,40 +17,63 @@ use crate::api::{Api, egress, sms};
 /// The provider's responses, and the expected end.
 #[derive(Debug, Clone, Copy)]
 struct Case {
-    /// Status by the seconds since the request.
-    responses: fn(i64) -> u16,
+    /// Status by the provider's name and the seconds since the request.
+    responses: fn(&str, i64) -> u16,
+    /// Whether the provider has a fallback.
+    falls_back: bool,
     /// Whether the provider reports that it delivered the message.
     reports: bool,
     attempts: usize,
     history: &'static [Status],
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 6] = [
     Case {
-        responses: |_| 200,
+        responses: |_, _| 200,
+        falls_back: false,
         reports: false,
         attempts: 1,
         history: &[Status::Queued, Status::Sent],
     },
     Case {
-        responses: |_| 200,
+        responses: |_, _| 200,
+        falls_back: false,
         reports: true,
         attempts: 1,
         history: &[Status::Queued, Status::Sent, Status::Delivered],
     },
     Case {
-        responses: |seconds| if seconds < 1_500 { 500 } else { 200 },
+        responses: |_, seconds| if seconds < 1_500 { 500 } else { 200 },
+        falls_back: false,
         reports: false,
         attempts: 4,
         history: &[Status::Queued, Status::Sent],
     },
     Case {
-        responses: |_| 500,
+        responses: |_, _| 500,
+        falls_back: false,
         reports: false,
         attempts: 4,
         history: &[Status::Queued, Status::Failed],
     },
+    Case {
+        responses: |provider, _| if provider == "provider" { 500 } else { 200 },
+        falls_back: true,
+        reports: true,
+        attempts: 5,
+        history: &[Status::Queued, Status::Sent, Status::Delivered],
+    },
+    Case {
+        responses: |_, _| 500,
+        falls_back: true,
+        reports: false,
+        attempts: 8,
+        history: &[Status::Queued, Status::Failed],
+    },
 ];
+
+/// The providers, in the order of the chain.
+const PROVIDERS: [&str; 2] = ["provider", "fallback"];
 
 /// A break: at the n-th call to AWS or to the provider, or a copy of the n-th message.
 #[derive(Debug, Clone)]
@@ -70,7 +93,13 @@ struct Points {
 /// Runs the case to its end with this break, and checks the end.
 async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
     let mut api = Api::new(egress).await;
-    let provider = api.provider("provider", json!({})).await;
+    let fallback = api.provider("fallback", json!({})).await;
+    let mut provider = json!({});
+    if case.falls_back {
+        provider["fallback_provider_id"] = fallback["id"].clone();
+    }
+    let provider = api.provider("provider", provider).await;
+    let carrier = if case.falls_back { fallback } else { provider };
     api.system
         .webhook("watch", json!({"events": ["sms.*"]}))
         .await;
@@ -81,13 +110,16 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
         _ => None,
     };
     api.system.receiver.script(move |request: &Request| {
-        if request.name() != "provider" {
+        if !PROVIDERS.contains(&request.name()) {
             return Reply::status(200);
         }
         count += 1;
         match &broken {
             Some((n, reply)) if *n == count - 1 => reply.clone(),
-            _ => Reply::status((case.responses)(request.at.duration_since(began).as_secs())),
+            _ => {
+                let seconds = request.at.duration_since(began).as_secs();
+                Reply::status((case.responses)(request.name(), seconds))
+            }
         }
     });
     api.system.begin_count();
@@ -134,7 +166,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
                 "callback": {
                     "id": {"ours": id}, "report": {"status": {"status": "delivered", "provider_status": "done"}},
                 },
-                "provider": provider["id"],
+                "provider": carrier["id"],
                 "received_at": api.system.time(),
             });
             // Twice, because providers repeat reports.
@@ -157,7 +189,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
             .receiver
             .requests()
             .iter()
-            .filter(|request| request.name() == "provider")
+            .filter(|request| PROVIDERS.contains(&request.name()))
             .count(),
         sent: state.queues.sent().len() - first,
     }
@@ -204,7 +236,8 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
             .eq(1..=u32::try_from(numbers.len()).expect("few")),
         "{numbers:?}"
     );
-    let calls = api.requests("provider");
+    let mut calls = api.system.receiver.requests();
+    calls.retain(|request| PROVIDERS.contains(&request.name()));
     assert!(
         (numbers.len()..=case.attempts + breaks).contains(&calls.len()),
         "{} calls",
@@ -214,6 +247,20 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
         calls.iter().all(|request| request.webhook_id() == id),
         "one id for the provider"
     );
+    // Each attempt names its provider, and none is made through an earlier one.
+    let names = calls.iter().map(Request::name);
+    assert!(
+        names.is_sorted_by_key(|name| name == "fallback"),
+        "in order"
+    );
+    let through = numbers.iter().map(|number| message.provider_of(*number).1);
+    assert!(
+        through.is_sorted_by_key(|name| name == "fallback"),
+        "{numbers:?}"
+    );
+    let passed_on = case.falls_back.then_some("fallback");
+    assert_eq!(message.provider, passed_on.unwrap_or("provider"));
+    assert_eq!(message.earlier.len(), usize::from(case.falls_back));
 
     // However often an event is emitted, it has one ID and leads to one delivery.
     let events: BTreeMap<String, String> = message
@@ -308,4 +355,14 @@ async fn crash_during_late_send() {
 #[tokio::test]
 async fn crash_during_failed_send() {
     one_break_anywhere(CASES[3]).await;
+}
+
+#[tokio::test]
+async fn crash_during_send_through_a_fallback() {
+    one_break_anywhere(CASES[4]).await;
+}
+
+#[tokio::test]
+async fn crash_during_failed_send_through_a_fallback() {
+    one_break_anywhere(CASES[5]).await;
 }

@@ -5,7 +5,7 @@
     reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
 )]
 
-use domain::{attempt, time::show_millis};
+use domain::{attempt, id::ProviderId, time::show_millis};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,6 +25,14 @@ pub struct Attempt {
     pub error: Option<String>,
     /// The request, without secrets.
     pub request: Requested,
+    /// Name of the provider when it got the message. Only for messages and calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub provider: Option<String>,
+    /// ID of the provider. Only for messages and calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub provider_id: Option<String>,
     /// Response body, at most 16 KiB; null without a response.
     pub response_body: Option<String>,
     /// Tags that had no value in this event, or one that a filter can't take.
@@ -65,8 +73,22 @@ impl From<attempt::Attempt> for Attempt {
             status_code,
             error,
             request: Requested { method, url },
+            provider: None,
+            provider_id: None,
             response_body,
             missing_tags,
+        }
+    }
+}
+
+impl Attempt {
+    /// Adds the provider of a message's attempt.
+    #[must_use]
+    pub fn through(self, id: ProviderId, name: &str) -> Self {
+        Self {
+            provider: Some(name.to_owned()),
+            provider_id: Some(id.to_string()),
+            ..self
         }
     }
 }

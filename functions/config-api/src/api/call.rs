@@ -46,8 +46,9 @@ pub struct Call {
     pub id: String,
     /// Statuses only move forward; `completed` and `failed` are final.
     pub status: CallStatus,
+    /// The provider that makes it. If that provider can't, its fallback takes over.
     pub provider_id: String,
-    /// Name of the provider at the time the call was accepted.
+    /// Name of the provider when it got the call.
     pub provider: String,
     /// The provider's own ID; null until it is known.
     pub provider_call_id: Option<String>,

@@ -75,7 +75,7 @@ pub struct Bundle {
     #[schema(value_type = String)]
     pub format: &'static str,
     pub campaign: BundledCampaign,
-    /// The campaign's providers, without keys and `default`. Values that look like secrets in URLs
+    /// The campaign's providers, without keys, `default` and `fallback_provider_id`. Values that look like secrets in URLs
     /// and headers are masked (`•••`). Replace them before importing. `auth` names an account, which
     /// must exist where the bundle is imported: `{"type": "account", "account": "<name>"}`.
     #[schema(value_type = Vec<BTreeMap<String, serde_json::Value>>, max_items = 2)]

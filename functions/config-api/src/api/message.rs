@@ -5,7 +5,7 @@
     reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
 )]
 
-use domain::{message, time::show_millis};
+use domain::{attempt, message, time::show_millis};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -138,8 +138,9 @@ pub struct Message {
     /// cancelled message becomes `sent` if an attempt in progress succeeds, and follows its
     /// provider's reports.
     pub status: MessageStatus,
+    /// The provider that sends it. If that provider can't, its fallback takes over.
     pub provider_id: String,
-    /// Name of the provider at the time the message was accepted.
+    /// Name of the provider when it got the message.
     pub provider: String,
     /// The provider's own ID; null until it is known.
     pub provider_message_id: Option<String>,
@@ -224,7 +225,11 @@ impl From<&message::Message> for MessageWithAttempts {
 }
 
 pub(super) fn attempts(row: &message::Message) -> Vec<Attempt> {
-    row.attempts.iter().cloned().map(Attempt::from).collect()
+    let through = |attempt: &attempt::Attempt| {
+        let (id, name) = row.provider_of(attempt.number);
+        Attempt::from(attempt.clone()).through(id, name)
+    };
+    row.attempts.iter().map(through).collect()
 }
 
 pub(super) fn next_attempt_at(row: &message::Message) -> Option<String> {

@@ -61,6 +61,9 @@ pub struct ProviderInput {
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallbackInput>,
     pub inbound: Option<ProviderInbound>,
+    /// Provider of the same channel that takes the messages that this one can't send: after its last
+    /// attempt, or at once if no request can be made. At most three providers in a chain.
+    pub fallback_provider_id: Option<String>,
 }
 
 /// Fields of a provider to change (RFC 7396). `null` resets a field to its default; omitted fields,
@@ -89,6 +92,8 @@ pub struct Provider {
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallback>,
     pub inbound: Option<ProviderInbound>,
+    /// Provider that takes the messages that this one can't send.
+    pub fallback_provider_id: Option<String>,
     /// URL for the provider's status reports and inbound messages; null without `callback` and
     /// `inbound`. Without a `verification`, keep it secret: anyone who knows it can post to it.
     pub callback_url: Option<String>,
@@ -241,6 +246,7 @@ impl Provider {
             response,
             callback: settings.callback.as_ref().map(ProviderCallback::from),
             inbound,
+            fallback_provider_id: settings.fallback_provider_id.map(|id| id.to_string()),
             callback_url,
             status: settings.status().into(),
             created_at: show_millis(provider.created_at),

@@ -49,13 +49,14 @@ const IDS: [(&str, &str, &str); 12] = [
 ];
 
 /// Fields that contain an ID, in every schema.
-const ID_FIELDS: [(&str, &str); 9] = [
+const ID_FIELDS: [(&str, &str); 10] = [
     ("user_id", "UserId"),
     ("credential_id", "CredentialId"),
     ("account_id", "AccountId"),
     ("service_id", "ServiceId"),
     ("sms_provider_id", "ProviderId"),
     ("email_provider_id", "ProviderId"),
+    ("fallback_provider_id", "ProviderId"),
     ("campaign_id", "CampaignId"),
     ("webhook_id", "WebhookId"),
     ("event_id", "EventId"),

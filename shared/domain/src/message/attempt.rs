@@ -4,13 +4,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, MessageRef, Status};
+use super::{Fallback, Message, MessageRef, Status};
 use crate::{
     attempt::{Arrival, Attempt, AttemptRequest, Outcome, Progress, Task},
     retry::{RetryPolicy, Schedule},
 };
 
-/// How long sending is retried, from the first attempt.
+/// How long sending through a provider is retried, from the first attempt.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(1);
 /// Tolerance for late queue messages.
 const LATE_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
@@ -84,13 +84,14 @@ pub fn next(
 
 impl Message {
     /// Returns the row after an attempt that ended at `now`. `token` is for the next queue message,
-    /// if there is one. If a report changed the row during the attempt, the attempt is only
-    /// recorded.
+    /// if there is one. If this was the last attempt through its provider, `fallback` takes over. If
+    /// a report changed the row during the attempt, the attempt is only recorded.
     #[must_use]
     pub fn record_attempt(
         mut self,
         task: &SendTask,
         made: CompletedAttempt,
+        fallback: Option<Fallback>,
         now: Timestamp,
         token: String,
     ) -> Self {
@@ -102,19 +103,35 @@ impl Message {
         let (id, began) = (&task.attempt.id, attempt.at);
         self.attempts.push(attempt);
         self.provider_message_id = provider_message_id.or(self.provider_message_id);
-        let started_at = self.attempts.first().map_or(now, |first| first.at);
+        let started_at = self.first_attempt().map_or(now, |first| first.at);
+        let number = id.number.saturating_sub(self.earlier_attempts());
         // Otherwise the provider reported that it has the message, so a failure does not matter.
-        let is_queued = self.status == Status::Queued;
-        let due_at = next(started_at, (id.number, began), &outcome, now).filter(|_| is_queued);
+        let is_queued = self.is_queued();
+        let retry_at = next(started_at, (number, began), &outcome, now).filter(|_| is_queued);
+        let is_sent = matches!(outcome, Outcome::Delivered { .. });
+        let fails = is_queued && !is_sent && retry_at.is_none();
+        let fallback = fallback.filter(|_| fails);
+        let due_at = fallback.as_ref().map_or(retry_at, |_| Some(now));
         self.progress = Progress::recorded(id, due_at, token);
-        let row = match outcome {
-            Outcome::Delivered { .. } => self.mark_sent(now),
-            _ if is_queued && due_at.is_none() => {
-                self.step(Status::Failed, None, outcome.error(), now)
-            }
-            _ => self,
+        let row = match fallback {
+            _ if is_sent => self.mark_sent(now),
+            Some(fallback) => self.passed_to(fallback, id.number),
+            None if fails => self.step(Status::Failed, None, outcome.error(), now),
+            None => self,
         };
         row.touched(now)
+    }
+
+    /// Whether the message would fail after this attempt, so that its successor is needed.
+    pub fn fails_after(&self, task: &SendTask, made: &CompletedAttempt, now: Timestamp) -> bool {
+        let row = self.clone();
+        let row = row.record_attempt(task, made.clone(), None, now, String::new());
+        self.is_queued() && row.status == Status::Failed
+    }
+
+    /// Whether no provider has accepted it yet, and no client has cancelled it.
+    pub(super) fn is_queued(&self) -> bool {
+        self.status == Status::Queued
     }
 
     /// Returns the row of a message that its provider accepted. If it was cancelled during the
@@ -126,8 +143,7 @@ impl Message {
     /// Whether it is too late for another attempt because the queue message was delayed, for
     /// example in a dead-letter queue.
     pub fn is_out_of_time(&self, now: Timestamp) -> bool {
-        self.attempts
-            .first()
+        self.first_attempt()
             .is_some_and(|first| now.duration_since(first.at) > MAX_DURATION + LATE_TOLERANCE)
     }
 

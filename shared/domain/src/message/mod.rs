@@ -12,6 +12,7 @@
 pub mod attempt;
 mod channel;
 pub mod event;
+pub mod fallback;
 mod id;
 pub mod new;
 pub mod report;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 pub use self::attempt::{CompletedAttempt, SendTask};
 pub use self::{
     channel::Channel,
+    fallback::{EarlierProvider, Fallback},
     id::MessageRef,
     new::NewMessage,
     report::{Ignored, Report, Reported},
@@ -63,6 +65,14 @@ pub struct Content {
     pub metadata: Map<String, Value>,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// A status change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -85,8 +95,17 @@ pub struct Message {
     pub channel: Channel,
     /// Provider that sends it.
     pub provider_id: ProviderId,
-    /// Name of the provider when the message was accepted.
+    /// Name of the provider when it got the message.
     pub provider: String,
+    /// Providers that could not send it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierProvider>,
+    /// Fallback of the provider when it got the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_provider_id: Option<ProviderId>,
+    /// Whether the sender is the provider's default. Only known if there is a fallback.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub default_sender: bool,
     /// Content.
     pub content: Content,
     /// Campaign that it belongs to.
@@ -105,7 +124,7 @@ pub struct Message {
     pub error: Option<String>,
     /// Status changes, starting with `queued`; at most five.
     pub history: Vec<Change>,
-    /// Attempts to send it; at most four, so that they fit into the row.
+    /// Attempts to send it; at most four through each provider, so that they fit into the row.
     pub attempts: Vec<Attempt>,
     /// The last and the next attempt.
     #[serde(flatten)]
@@ -139,6 +158,9 @@ impl Message {
             channel: new.channel,
             provider_id: provider.0,
             provider: provider.1,
+            earlier: Vec::new(),
+            fallback_provider_id: new.fallback_provider_id,
+            default_sender: new.default_sender,
             content: new.content,
             campaign_id: new.campaign_id,
             campaign: new.campaign,

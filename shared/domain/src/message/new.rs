@@ -8,7 +8,7 @@ use super::{Channel, Content};
 use crate::{
     email::{self, Mailbox},
     event::object,
-    id::CampaignId,
+    id::{CampaignId, ProviderId},
     validation::{FieldReader, Validated, ValidationErrors, entries, one_of, string, text},
 };
 
@@ -42,6 +42,10 @@ pub struct NewMessage {
     pub campaign_id: Option<CampaignId>,
     /// Name of the campaign. Set by the caller.
     pub campaign: Option<String>,
+    /// Fallback of the provider. Set by the caller.
+    pub fallback_provider_id: Option<ProviderId>,
+    /// Whether the sender is the default of a provider with a fallback. Set by the caller.
+    pub default_sender: bool,
     /// How many times the chain of events that led to it has left Tieline. Set by the caller.
     pub hops: u8,
 }
@@ -108,6 +112,8 @@ impl NewMessage {
                 content,
                 campaign_id: campaign_id?,
                 campaign: None,
+                fallback_provider_id: None,
+                default_sender: false,
                 hops: 0,
             })
         })();
@@ -153,6 +159,8 @@ impl NewMessage {
                 content,
                 campaign_id: None,
                 campaign: None,
+                fallback_provider_id: None,
+                default_sender: false,
                 hops: 0,
             })
         })();

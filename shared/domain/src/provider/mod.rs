@@ -7,6 +7,8 @@
 //! to be written there.
 
 pub mod auth;
+pub mod fallback;
+mod keys;
 mod limits;
 mod origins;
 mod reports;

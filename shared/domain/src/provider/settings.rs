@@ -1,27 +1,25 @@
 //! A provider's settings, parsed from and written to JSON. Parsing reports every invalid field at
 //! once.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Auth, RequestTemplate, ResponseSettings, Status, reports,
+    Auth, RequestTemplate, ResponseSettings, Status,
+    keys::{api_key, secret_key},
+    reports,
     template::{UNEDITED, check_placeholders, check_tags},
 };
 use crate::{
     callback::{CallbackSettings, InboundSettings},
     egress_policy::{self, AllowList},
+    id::ProviderId,
     inbound::Verification,
     message::{Channel, new::sender},
-    outgoing,
     secrets::{mask::unmasked, put_secret},
-    signature::{self, SigningSecret},
     tag::Tag,
     template::{UrlTemplate, warnings},
-    validation::{
-        FieldError, FieldReader, Source, Validated, ValidationErrors, boolean, name, one_of,
-        secret, string, text,
-    },
+    validation::{FieldError, FieldReader, Source, Validated, boolean, name, one_of, string, text},
 };
 
 /// Settings of a provider.
@@ -53,6 +51,8 @@ pub struct Settings {
     pub callback: Option<CallbackSettings>,
     /// How the messages that it receives are read.
     pub inbound: Option<InboundSettings>,
+    /// Provider of the same channel that sends what this one can't.
+    pub fallback_provider_id: Option<ProviderId>,
 }
 
 /// Whether the keys are required.
@@ -169,6 +169,9 @@ impl Settings {
         let inbound = fields.defaulted("inbound", None, |value| {
             InboundSettings::read(value, source).map(Some)
         });
+        let fallback_provider_id = fields.defaulted("fallback_provider_id", None, |value| {
+            Ok(Some(string(value)?.parse()?))
+        });
         if let (Some(Some(callback)), Some(None)) = (&callback, &inbound)
             && callback.mapping.is_none()
         {
@@ -189,6 +192,7 @@ impl Settings {
                 response: response?,
                 callback: callback?,
                 inbound: inbound?,
+                fallback_provider_id: fallback_provider_id?,
             })
         })();
         fields.finish(parsed)
@@ -225,6 +229,9 @@ impl Settings {
         );
         if let Some(inbound) = &self.inbound {
             put("inbound", inbound.to_value());
+        }
+        if let Some(fallback) = self.fallback_provider_id {
+            put("fallback_provider_id", json!(fallback));
         }
         map
     }
@@ -306,29 +313,4 @@ impl Settings {
             KeyPolicy::Required
         }
     }
-}
-
-/// Printable ASCII, for headers. A user name (RFC 7617) must not contain a colon.
-fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Validated<SecretString> {
-    let key = source.secret(outgoing::header_secret)(value)?;
-    check_placeholders(key.expose_secret(), source)?;
-    if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
-        return Err(ValidationErrors::here(
-            "must not contain a colon, because it is the user name of HTTP Basic authentication",
-        ));
-    }
-    Ok(key)
-}
-
-/// A key with the prefix of an encoded signing key must be a valid one.
-fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Validated<SecretString> {
-    let key = source.secret(secret)(value)?;
-    check_placeholders(key.expose_secret(), source)?;
-    if auth == Some(&Auth::Signed) && source == Source::Client {
-        signature::check_plausible(key.expose_secret())?;
-        if key.expose_secret().starts_with("whsec_") {
-            SigningSecret::parse(key.expose_secret())?;
-        }
-    }
-    Ok(key)
 }

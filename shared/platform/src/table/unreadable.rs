@@ -13,7 +13,7 @@ use crate::{keyring::KeyringError, telemetry};
 
 impl TableError {
     /// Returns whether the error concerns a single row and is permanent.
-    fn is_of_one_row(&self) -> bool {
+    pub fn is_of_one_row(&self) -> bool {
         match self {
             Self::Shape(_) | Self::Document(_) | Self::Keyring(KeyringError::Seal(_)) => true,
             Self::Aws(_) | Self::Request(_) | Self::Keyring(_) => false,

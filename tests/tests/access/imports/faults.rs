@@ -74,7 +74,7 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
         ("DELETE", "/import"),
     ] {
         // At every position of the import where the other request can begin, and just before it.
-        for ahead in 0..14 {
+        for ahead in 0..18 {
             let (system, api) = start().await;
             let spring = import(&api, "fail").await;
             let [text, _, campaign] = [0, 1, 2].map(|at| spring.body["created"][at]["id"].clone());
@@ -103,7 +103,7 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
             };
             let campaigns = format!("/v1/campaigns{path}");
             let create = async {
-                yield_now(1).await;
+                yield_now(5).await;
                 api.call("POST", &campaigns, summer).await
             };
             let (changed, created) = tokio::join!(change, create);

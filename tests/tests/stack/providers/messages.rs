@@ -88,7 +88,7 @@ async fn invalid_message_is_rejected_and_not_sent() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let provider = plain(&stack, &receiver).create().await;
     for (document, pointers) in [
-        (json!({}), vec!["/channel", "/to"]),
+        (json!({}), vec!["/channel", "/text", "/to"]),
         (
             json!({"channel": "sms", "to": "0555 5550100", "text": "x"}),
             vec!["/to"],

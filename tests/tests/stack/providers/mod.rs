@@ -1,6 +1,7 @@
 //! Providers, messages and calls.
 
 mod account;
+mod fallback;
 mod manage;
 mod messages;
 mod presets;

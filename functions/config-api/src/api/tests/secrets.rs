@@ -152,7 +152,7 @@ fn provider_shows_no_secret() {
                 "recording_pointer": "/r",
                 "verification": {"type": "basic", "username": "u", "password_hint": "ngth"},
             },
-            "inbound": null, "callback_url": "https://tieline.example.com/in/key", "status": "active",
+            "inbound": null, "fallback_provider_id": null, "callback_url": "https://tieline.example.com/in/key", "status": "active",
         })
     );
 }

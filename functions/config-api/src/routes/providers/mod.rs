@@ -25,7 +25,7 @@ use platform::{
 };
 use serde_json::Value;
 
-use self::checks::check_account;
+use self::checks::{check_account, check_fallback, check_not_a_fallback};
 use crate::{
     App, api,
     http::{
@@ -88,6 +88,7 @@ pub async fn create(
         key,
         campaigns: 0,
     };
+    check_fallback(&app, None, &stored.provider).await?;
     check_account(&app, &caller, None, &stored.provider).await?;
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
     app.table
@@ -150,6 +151,7 @@ pub async fn patch(
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
             return Ok(with_warnings(app, &before));
         }
+        check_fallback(app, Some(&before.provider), &provider).await?;
         check_account(app, caller, Some(&before.provider), &provider).await?;
         let after = StoredProvider {
             provider,
@@ -187,7 +189,8 @@ fn with_channel(parsed: Validated<Settings>, channel: Validated<()>) -> Validate
 
 /// Deletes a provider.
 ///
-/// Fails with 409 if a campaign uses it. Queued messages fail, and its callback URL stops working.
+/// Fails with 409 if a campaign uses it, or if it is the fallback of another provider. Queued
+/// messages go on at its own fallback or fail, and its callback URL stops working.
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = api::ProviderId, Path), api::IfMatch),
@@ -211,6 +214,7 @@ pub async fn delete(
             let (why, remedy) = ("Campaigns use the provider", "Change or delete them first");
             return Err(query::in_use(why, remedy, read, by_provider).await?.into());
         }
+        check_not_a_fallback(app, &stored.provider).await?;
         let entry = caller.entry("provider.deleted", &stored.provider.id, Vec::new());
         app.table
             .delete_provider(&stored, &app.keys, &entry)

@@ -82,8 +82,9 @@ pub async fn test(
     let ready = async |_| Ok(());
     let sent = provider_client::send(tokens, &connection, &app.public_url, &message, 1, ready);
     let completed_attempt = sent.await?;
+    let attempt = api::Attempt::from(completed_attempt.attempt);
     Ok(Json(api::Tested {
-        attempt: completed_attempt.attempt.into(),
+        attempt: attempt.through(*id, &settings.name),
     }))
 }
 

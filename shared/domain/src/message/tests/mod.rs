@@ -2,6 +2,7 @@ mod attempts;
 mod calls;
 mod cancellation;
 mod events;
+mod fallback;
 mod new;
 mod reports;
 
@@ -68,7 +69,7 @@ fn attempted(row: Message, task: &SendTask, outcome: Outcome, began: i64, ended:
         provider_message_id: (outcome == SENT).then(|| "SM1".to_owned()),
         outcome,
     };
-    row.record_attempt(task, made, at(ended), format!("t{}", number + 1))
+    row.record_attempt(task, made, None, at(ended), format!("t{}", number + 1))
 }
 
 /// A message or call that its provider accepted.

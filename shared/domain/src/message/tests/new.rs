@@ -248,6 +248,8 @@ fn every_field_is_read() {
         content,
         campaign_id: "camp_01K3S0M3ZC0000000000000000".parse().ok(),
         campaign: None,
+        fallback_provider_id: None,
+        default_sender: false,
         hops: 0,
     };
     assert_eq!(NewMessage::parse(document), Ok(email));

@@ -1,10 +1,15 @@
-//! The default provider of each channel.
+//! The partition of each channel: its providers with their fallbacks, and the default.
 //!
 //! The default is marked in the provider's row and in its channel's partition. It moves between
 //! providers in one transaction, so that a channel never has two. Finding a message's provider
 //! takes at most two strongly consistent reads.
 
-use domain::{audit::Entry, id::ProviderId, message::Channel, provider::Provider};
+use domain::{
+    audit::Entry,
+    id::ProviderId,
+    message::Channel,
+    provider::{Provider, fallback::Fallbacks},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{KIND, row::ProviderRow};
@@ -27,6 +32,8 @@ const MAX_TRIES: u32 = 5;
 struct ChannelEntry {
     sk: String,
     id: ProviderId,
+    #[serde(default)]
+    fallback: Option<ProviderId>,
 }
 
 impl Table {
@@ -52,6 +59,13 @@ impl Table {
         };
         let found = self.providers_of(&ids, keys).await?.into_values();
         Ok(found.map(|stored| stored.provider).collect())
+    }
+
+    /// Returns the providers of a channel, each with its fallback.
+    pub async fn fallbacks(&self, channel: Channel) -> Result<Fallbacks, TableError> {
+        let entries: Vec<ChannelEntry> = self.all(&key::channel(channel)).await?;
+        let providers = entries.into_iter().filter(|entry| entry.sk != key::DEFAULT);
+        Ok(providers.map(|entry| (entry.id, entry.fallback)).collect())
     }
 
     /// Executes the transaction of a provider together with the writes that change its channel's

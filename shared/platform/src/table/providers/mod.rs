@@ -6,15 +6,16 @@ mod row;
 
 use std::collections::HashMap;
 
-use domain::{audit::Entry, id::ProviderId, provider::Provider};
+use domain::{audit::Entry, id::ProviderId, message::Fallback, provider::Provider};
 
 use self::row::ProviderRow;
 pub use self::row::StoredProvider;
 use super::{
-    Condition, Key, Table, TableError, WriteError,
+    Condition, Item, Key, Table, TableError, WriteError,
     item::item,
     pagination::{Page, PageRequest},
     transaction::Transaction,
+    unreadable::readable,
 };
 use crate::keyring::KeyringCache;
 
@@ -52,6 +53,9 @@ impl Table {
         tx.put_if(row.item()?, Condition::version(old.version));
         tx.rename(name_key(old), name_key(new), new.id);
         tx.change_provider_account(Some(old), Some(new));
+        if old.settings.fallback_provider_id != new.settings.fallback_provider_id {
+            tx.put(channel_entry(new)?);
+        }
         tx.audit(entry)?;
         tx.change_reporter(Some(before), Some(after), keys).await?;
         self.commit_with_default(tx, Some(old), Some(new), moved)
@@ -127,6 +131,19 @@ impl Table {
             .collect())
     }
 
+    /// Returns a provider as a fallback. None if it does not exist or its row is unreadable.
+    pub async fn fallback(
+        &self,
+        id: ProviderId,
+        keys: &KeyringCache,
+    ) -> Result<Option<Fallback>, TableError> {
+        let row = readable(id, self.get::<ProviderRow>(&Key::provider(id)).await)?;
+        match row.flatten() {
+            Some(row) => row.fallback(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Lists providers, newest first.
     pub async fn providers(
         &self,
@@ -150,11 +167,7 @@ impl Transaction<'_> {
         let row = ProviderRow::seal(stored, keys).await?;
         self.put_if(row.item()?, Condition::absent());
         self.claim_name(name_key(provider), provider.id);
-        self.put(item(
-            &Key::of_channel(provider.settings.channel, provider.id),
-            None,
-            serde_json::json!({"id": provider.id}),
-        )?);
+        self.put(channel_entry(provider)?);
         self.change_reporter(None, Some(stored), keys).await
     }
 
@@ -172,6 +185,16 @@ impl Transaction<'_> {
     pub(super) fn count_provider_use(&mut self, id: ProviderId, change: i8) {
         self.count(Key::provider(id), "campaigns", change);
     }
+}
+
+/// The provider's entry in its channel's partition.
+fn channel_entry(provider: &Provider) -> Result<Item, TableError> {
+    let mut entry = serde_json::json!({"id": provider.id});
+    if let Some(fallback) = provider.settings.fallback_provider_id {
+        entry["fallback"] = serde_json::json!(fallback);
+    }
+    let key = Key::of_channel(provider.settings.channel, provider.id);
+    item(&key, None, entry)
 }
 
 fn name_key(provider: &Provider) -> Key {

@@ -3,7 +3,7 @@
 use domain::{
     id::ProviderId,
     inbound::Key as InboundKey,
-    message::Channel,
+    message::{Channel, Fallback},
     provider::{Provider, Settings},
     secrets::{origin::SecretOrigins, redact::Secrets},
 };
@@ -18,6 +18,7 @@ use crate::{
         Item, Key, TableError,
         document::{EncryptedField, parse_inbound_key, restored},
         item::item,
+        unreadable::readable,
     },
 };
 
@@ -56,6 +57,9 @@ pub(super) struct ProviderRow {
     /// Number of campaigns that use the provider.
     #[serde(default)]
     campaigns: u32,
+    /// Its fallback, which is found even if the settings can't be decrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback: Option<ProviderId>,
     sealed: String,
 }
 
@@ -94,6 +98,7 @@ impl ProviderRow {
             updated_at: *updated_at,
             version: *version,
             campaigns: stored.campaigns,
+            fallback: settings.fallback_provider_id,
             sealed: private(*id).seal_json(&document, keys).await?,
         })
     }
@@ -116,6 +121,18 @@ impl ProviderRow {
             provider,
             key: parse_inbound_key(&field, document.key)?,
             campaigns: self.campaigns,
+        })
+    }
+
+    /// The provider as a fallback. If its settings are unreadable, it has no default sender.
+    pub(super) async fn fallback(self, keys: &KeyringCache) -> Result<Fallback, TableError> {
+        let (id, name, fallback_provider_id) = (self.id, self.name.clone(), self.fallback);
+        let opened = readable(id, self.open(keys).await)?;
+        Ok(Fallback {
+            id,
+            name,
+            from: opened.and_then(|stored| stored.provider.settings.from),
+            fallback_provider_id,
         })
     }
 

@@ -1,6 +1,10 @@
 //! Presets of email and chat.
 
-use super::{emitted, kinds};
+use super::{
+    basic, emitted, form,
+    gateways::{inbound, owned, refused, reply, sent, sms_data},
+    kinds,
+};
 use serde_json::{Value, json};
 use tests::{
     receiver::{Receiver, Reply},
@@ -187,4 +191,80 @@ async fn telegram_preset_sends() {
         kinds(&events.wait_for(2).await),
         ["chatbot.failed", "chatbot.sent"]
     );
+}
+
+#[tokio::test]
+async fn mailgun_preset_sends_and_reports() {
+    let (stack, api) = (Stack::get(), Receiver::start());
+    let provider = stack
+        .provider("mailgun", &api.url())
+        .set("provider_id", "mg.example.com")
+        .create()
+        .await;
+    let email = json!({
+        "channel": "email", "to": "ada@example.com", "from": "Acme <desk@mg.example.com>",
+        "subject": "Ticket 7", "text": "a&b", "html": "<p>a</p>",
+    });
+    let accepted = json!({"id": "<20260301.1@mg.example.com>", "message": "Queued. Thank you."});
+    let (id, request) = sent(&stack, &api, &provider, &email, reply(200, &accepted)).await;
+    assert_eq!(request.path, "/v3/mg.example.com/messages");
+    assert_eq!(
+        request.header("authorization"),
+        basic("api", "own-secret-key")
+    );
+    let expected = [
+        ("from", "Acme <desk@mg.example.com>"),
+        ("to", "ada@example.com"),
+        ("subject", "Ticket 7"),
+        ("text", "a&b"),
+        ("html", "<p>a</p>"),
+        ("v:tieline-id", &id),
+    ];
+    assert_eq!(form(&request), owned(&expected));
+    let forbidden = Reply::status(401).body("Forbidden");
+    let attempt = refused(&stack, &api, &provider, &email, forbidden).await;
+    assert_eq!(attempt["status_code"], 401);
+    let (second, _) = sent(&stack, &api, &provider, &email, reply(200, &accepted)).await;
+    let report = |id: &str, event: &str| {
+        let headers = json!({"message-id": "20260301.1@mg.example.com", "to": "ada@example.com"});
+        json!({
+            "signature": {"timestamp": "1772359200", "token": "a8ce0edb2dd8", "signature": "d2271d12299f"},
+            "event-data": {"event": event, "id": "1", "severity": "permanent", "recipient": "ada@example.com",
+                "message": {"headers": headers}, "user-variables": {"tieline-id": id}},
+        })
+    };
+    for (id, event, count) in [
+        (&id, "accepted", 1),
+        (&id, "delivered", 1),
+        (&id, "opened", 0),
+        (&second, "failed", 1),
+    ] {
+        let answer = provider.report(&report(id, event)).await.expect(202);
+        assert_eq!(answer, json!({"reports": count}), "{event}");
+    }
+    stack.message_until(&id, "delivered").await;
+    stack.message_until(&second, "failed").await;
+    let fields = [
+        ("sender", "ada@example.com"),
+        ("from", "Ada <ada@example.com>"),
+        ("recipient", "desk@mg.example.com"),
+        ("subject", "Re: Ticket 7"),
+        ("body-plain", "It works."),
+        ("Message-Id", "<1@example.com>"),
+        ("timestamp", "1772359200"),
+        ("token", "a8ce0edb2dd8"),
+        ("signature", "d2271d12299f"),
+    ];
+    let report = async || {
+        provider.report_form(&fields).await.expect(202);
+    };
+    let data = inbound(&stack, &provider, "email.received", report).await;
+    let expected = [
+        "ada@example.com",
+        "desk@mg.example.com",
+        "It works.",
+        "<1@example.com>",
+    ];
+    assert_eq!(sms_data(&data), expected);
+    assert_eq!(data["raw"]["subject"], "Re: Ticket 7");
 }

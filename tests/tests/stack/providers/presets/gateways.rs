@@ -1,7 +1,6 @@
-//! Presets of SMS gateways and Mailgun.
+//! Presets of SMS gateways.
 
 use serde_json::{Value, json};
-use standardwebhooks::Webhook as Verifier;
 use tests::{
     provider::Provider,
     receiver::{Receiver, Reply, Request},
@@ -10,12 +9,12 @@ use tests::{
 
 use super::{FROM, TO, basic, form};
 
-fn reply(status: u16, body: &Value) -> Reply {
+pub(super) fn reply(status: u16, body: &Value) -> Reply {
     Reply::status(status).body(body.to_string())
 }
 
 /// Sends a message that the provider's API accepts. Returns its ID, and the request.
-async fn sent(
+pub(super) async fn sent(
     stack: &Stack,
     api: &Receiver,
     provider: &Provider,
@@ -33,7 +32,7 @@ async fn sent(
 }
 
 /// Sends a message to which the provider's API responds with this error. Returns the attempt.
-async fn refused(
+pub(super) async fn refused(
     stack: &Stack,
     api: &Receiver,
     provider: &Provider,
@@ -58,9 +57,38 @@ async fn refused(
     message["attempts"][0].take()
 }
 
-fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     pairs.iter().map(owned).collect()
+}
+
+/// Sends an inbound message with this call, twice. Returns the data of the one event.
+pub(super) async fn inbound(
+    stack: &Stack,
+    provider: &Provider,
+    kind: &str,
+    report: impl AsyncFn(),
+) -> Value {
+    let events = Receiver::start();
+    stack
+        .webhook()
+        .url(events.url())
+        .set("events", json!([kind]))
+        .set(
+            "conditions",
+            json!({"field": "provider_id", "op": "eq", "value": provider.id}),
+        )
+        .create()
+        .await;
+    report().await;
+    report().await;
+    let mut event = events.wait_for(1).await.remove(0).json();
+    assert_eq!(event["type"], kind);
+    event["data"].take()
+}
+
+pub(super) fn sms_data(data: &Value) -> [&str; 4] {
+    ["from", "to", "text", "id"].map(|field| data[field].as_str().unwrap_or_default())
 }
 
 const NO_SUCCESS: &str = "the answer does not report success";
@@ -123,6 +151,13 @@ async fn vonage_preset_sends_and_reports() {
     provider.report_form(&fields).await.expect(202);
     let failed = stack.message_until(&id, "failed").await;
     assert_eq!(failed["error"], "the provider reported \"expired\"");
+    let received = json!({"msisdn": "15555550100", "to": "15555550101", "messageId": "0A99", "text": "Hello world", "type": "text", "keyword": "HELLO", "message-timestamp": "2026-03-01 12:00:00"});
+    let report = async || {
+        provider.report(&received).await.expect(202);
+    };
+    let data = inbound(&stack, &provider, "sms.received", report).await;
+    let expected = ["15555550100", "15555550101", "Hello world", "0A99"];
+    assert_eq!(sms_data(&data), expected);
 }
 
 #[tokio::test]
@@ -187,6 +222,21 @@ async fn infobip_preset_sends_and_reports() {
         .expect(202);
     stack.message_until(&id, "delivered").await;
     stack.message_until(&second, "failed").await;
+    let received = json!({
+        "results": [{"messageId": "817790313235066447", "from": "385916242493", "to": "385921004026", "text": "QUIZ Paris", "cleanText": "Paris", "keyword": "QUIZ", "receivedAt": "2026-03-01T12:00:00.000+0000", "smsCount": 1}],
+        "messageCount": 1, "pendingMessageCount": 0,
+    });
+    let report = async || {
+        provider.report(&received).await.expect(202);
+    };
+    let data = inbound(&stack, &provider, "sms.received", report).await;
+    let expected = [
+        "385916242493",
+        "385921004026",
+        "QUIZ Paris",
+        "817790313235066447",
+    ];
+    assert_eq!(sms_data(&data), expected);
 }
 
 #[tokio::test]
@@ -224,93 +274,17 @@ async fn messagebird_preset_sends_and_reports() {
     assert_eq!(report("sent").await, json!({"reports": 1}));
     report("delivered").await;
     stack.message_until(&id, "delivered").await;
-}
-
-#[tokio::test]
-async fn mailgun_preset_sends_and_reports() {
-    let (stack, api) = (Stack::get(), Receiver::start());
-    let provider = stack
-        .provider("mailgun", &api.url())
-        .set("provider_id", "mg.example.com")
-        .create()
-        .await;
-    let email = json!({
-        "channel": "email", "to": "ada@example.com", "from": "Acme <desk@mg.example.com>",
-        "subject": "Ticket 7", "text": "a&b", "html": "<p>a</p>",
-    });
-    let accepted = json!({"id": "<20260301.1@mg.example.com>", "message": "Queued. Thank you."});
-    let (id, request) = sent(&stack, &api, &provider, &email, reply(200, &accepted)).await;
-    assert_eq!(request.path, "/v3/mg.example.com/messages");
-    assert_eq!(
-        request.header("authorization"),
-        basic("api", "own-secret-key")
-    );
-    let expected = [
-        ("from", "Acme <desk@mg.example.com>"),
-        ("to", "ada@example.com"),
-        ("subject", "Ticket 7"),
-        ("text", "a&b"),
-        ("html", "<p>a</p>"),
-        ("v:tieline-id", &id),
+    let fields = [
+        ("id", "e8077d803532c0b5937c639b60216939"),
+        ("recipient", "15555550101"),
+        ("originator", "15555550100"),
+        ("body", "Hello & welcome"),
+        ("createdDatetime", "2026-03-01T12:00:00+00:00"),
     ];
-    assert_eq!(form(&request), owned(&expected));
-    let forbidden = Reply::status(401).body("Forbidden");
-    let attempt = refused(&stack, &api, &provider, &email, forbidden).await;
-    assert_eq!(attempt["status_code"], 401);
-    let (second, _) = sent(&stack, &api, &provider, &email, reply(200, &accepted)).await;
-    let report = |id: &str, event: &str| {
-        let headers = json!({"message-id": "20260301.1@mg.example.com", "to": "ada@example.com"});
-        json!({
-            "signature": {"timestamp": "1772359200", "token": "a8ce0edb2dd8", "signature": "d2271d12299f"},
-            "event-data": {"event": event, "id": "1", "severity": "permanent", "recipient": "ada@example.com",
-                "message": {"headers": headers}, "user-variables": {"tieline-id": id}},
-        })
+    let report = async || {
+        provider.report_form(&fields).await.expect(202);
     };
-    for (id, event, count) in [
-        (&id, "accepted", 1),
-        (&id, "delivered", 1),
-        (&id, "opened", 0),
-        (&second, "failed", 1),
-    ] {
-        let answer = provider.report(&report(id, event)).await.expect(202);
-        assert_eq!(answer, json!({"reports": count}), "{event}");
-    }
-    stack.message_until(&id, "delivered").await;
-    stack.message_until(&second, "failed").await;
-}
-
-#[tokio::test]
-async fn generic_preset_sends_signed_json_and_reports() {
-    let (stack, api) = (Stack::get(), Receiver::start());
-    let provider = stack
-        .provider("generic-json", &api.url())
-        .set("secret_key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-        .create()
-        .await;
-    let sms = json!({"channel": "sms", "to": TO, "from": "Acme", "text": "Hi"});
-    let (id, request) = sent(&stack, &api, &provider, &sms, reply(202, &json!({"id": 7}))).await;
-    assert_eq!(
-        request.json(),
-        json!({
-            "id": id, "account": "own-provider-id", "from": "Acme", "to": TO, "text": "Hi",
-            "metadata": stack.metadata(), "callback_url": provider.callback_url(),
-        })
-    );
-    assert_eq!(request.header("x-api-key"), "own-api-key");
-    let verifier = Verifier::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
-    verifier
-        .verify(&request.body, &request.headers)
-        .expect("signed");
-    let message = stack.message_until(&id, "sent").await;
-    assert_eq!(message["provider_message_id"], "7");
-    // Reports name either ID.
-    provider
-        .report(&json!({"id": id, "status": "sent"}))
-        .await
-        .expect(202);
-    provider
-        .report(&json!({"id": 7, "status": "delivered"}))
-        .await
-        .expect(202);
-    stack.message_until(&id, "delivered").await;
+    let data = inbound(&stack, &provider, "sms.received", report).await;
+    let expected = ["15555550100", "15555550101", "Hello & welcome", fields[0].1];
+    assert_eq!(sms_data(&data), expected);
 }

@@ -3,6 +3,7 @@
 
 mod email_and_chat;
 mod gateways;
+mod own;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};

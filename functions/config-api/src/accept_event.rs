@@ -67,7 +67,8 @@ pub async fn publish_all(
     let now = time::of_event(clock::now());
     let space = &key_space(caller, route);
     let mut types = Types::default();
-    let mut accepted = Vec::with_capacity(requests.len());
+    let mut accepted: Vec<ApiResult<Accepted>> = Vec::with_capacity(requests.len());
+    let mut last: Option<EventId> = None;
     // In sequence, so that the first of two events with the same key claims it.
     let mut is_table_failing = false;
     for request in requests {
@@ -76,7 +77,10 @@ pub async fn publish_all(
         let result = if is_table_failing && types.needs_table(&request) {
             Err(Problem::internal("the table failed for an earlier event"))
         } else {
-            accept(app, caller, space, request, &mut types, now).await
+            // The order of the IDs is the order of acceptance, which decides what ends a delay.
+            let id = last.map_or_else(random::id, |last| random::id().after(last));
+            last = Some(id);
+            accept(app, caller, space, request, &mut types, (id, now)).await
         };
         is_table_failing |= result
             .as_ref()
@@ -156,7 +160,7 @@ async fn accept(
     space: &str,
     request: Request,
     types: &mut Types,
-    now: Timestamp,
+    (id, now): (EventId, Timestamp),
 ) -> ApiResult<Accepted> {
     let Request { new, key, hops } = request;
     if let Err(problems) = check_reserved(caller, &new.kind) {
@@ -168,7 +172,7 @@ async fn accept(
     let is_timed = new.timestamp.is_some();
     let mut event = Event {
         hops,
-        ..new.accept(random::id(), now)
+        ..new.accept(id, now)
     };
     if stored_bytes(&event) > MAX_EVENT_BYTES {
         return Err(Problem::too_large(

@@ -115,7 +115,7 @@ impl Deliveries<'_> {
             return cancel(app, was, task, event, reason).await;
         }
         let webhook = stored.open(&app.keys).await?;
-        if let Some(by) = superseded_by(app, &webhook, task, event).await? {
+        if let Some(by) = superseded_by(app, &webhook, (task, was.as_ref()), event).await? {
             return cancel(app, was, task, event, Cancellation::Superseded(by)).await;
         }
         let timeout = attempt::timeout(&webhook);
@@ -194,23 +194,30 @@ impl Deliveries<'_> {
     }
 }
 
-/// The event that ended the delay of a first attempt, if there is one.
+/// The event that superseded the delivery during its delay, if there is one.
 async fn superseded_by(
     app: &App,
     webhook: &Webhook,
-    task: &DeliveryTask,
+    (task, row): (&DeliveryTask, Option<&Delivery>),
     event: &EventText,
 ) -> Result<Option<EventId>, DeliverError> {
-    let unless = webhook.settings.delay.unless.as_ref();
-    let Some((unless, ends_at)) = unless.zip(task.delay_ends_at) else {
+    let Some(unless) = &webhook.settings.delay.unless else {
         return Ok(None);
+    };
+    let ends_at = match task.delay_ends_at {
+        // Earlier releases re-queue a task without this field.
+        None if row.is_none() && task.attempt.id.number == 1 => {
+            let stored = app.table.event(event.id).await?;
+            stored.and_then(|dispatched| dispatched.delay_ends_at(webhook.id))
+        }
+        ends_at => ends_at,
     };
     // An event whose data can't be parsed fails when its request is built.
     let fingerprint = event
         .parse()
         .ok()
         .and_then(|event| delay::fingerprint(&unless.key, &event.data));
-    let Some(fingerprint) = fingerprint else {
+    let Some((ends_at, fingerprint)) = ends_at.zip(fingerprint) else {
         return Ok(None);
     };
     Ok(app

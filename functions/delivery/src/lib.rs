@@ -49,7 +49,7 @@ pub struct App {
     pub egress: Egress,
     /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
-    /// Queue of later attempts.
+    /// Queue of later attempts, and of first ones with a delay.
     pub retries: Queue,
     /// Queue for events about deliveries.
     pub events: Queue,

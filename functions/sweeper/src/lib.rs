@@ -38,7 +38,7 @@ pub struct App {
     pub events: Queue,
     /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
-    /// Queue of later attempts.
+    /// Queue of later attempts, and of first ones with a delay.
     pub retries: Queue,
     /// The dead-letter queue.
     pub dead: Queue,

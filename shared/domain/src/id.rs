@@ -67,6 +67,16 @@ impl<K> Id<K> {
         Self(Ulid::from_parts(millis, random), PhantomData)
     }
 
+    /// The same ID, or the next one after `earlier` if it is not greater: IDs of one millisecond have
+    /// a random order.
+    #[must_use]
+    pub fn after(self, earlier: Self) -> Self {
+        Self(
+            Ulid(self.0.0.max(earlier.0.0.saturating_add(1))),
+            PhantomData,
+        )
+    }
+
     /// The ID with this ULID.
     pub const fn from_ulid(ulid: Ulid) -> Self {
         Self(ulid, PhantomData)

@@ -33,7 +33,7 @@ pub fn deliveries_queue() -> Result<String, ConfigError> {
     required("DELIVERIES_QUEUE_URL")
 }
 
-/// `RETRIES_QUEUE_URL`: queue of later attempts.
+/// `RETRIES_QUEUE_URL`: queue of later attempts, and of first ones with a delay.
 pub fn retries_queue() -> Result<String, ConfigError> {
     required("RETRIES_QUEUE_URL")
 }

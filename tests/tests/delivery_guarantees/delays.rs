@@ -108,7 +108,7 @@ async fn event_of_another_type_ends_the_delay() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_the_same_thing_or_comes_too_late_ends_nothing() {
+async fn unrelated_or_late_event_does_not_supersede() {
     let (mut system, webhook) = system().await;
     let first = later(&mut system, 0, "ticket.reply_added", reply("one")).await;
     for data in [
@@ -243,6 +243,99 @@ async fn stop_and_manual_retry_count_during_a_delay() {
         (row.status, row.cancelled, attempts.len()),
         (Status::Succeeded, None, 1)
     );
+}
+
+/// After a change of the key, values of the earlier one are not compared.
+#[tokio::test]
+async fn changed_key_ends_no_delay_by_another_field() {
+    let (mut system, webhook) = system().await;
+    let first = json!({"id": 1, "parent": 7, "text": "one"});
+    let first = later(&mut system, 0, "ticket.reply_added", first).await;
+    later(
+        &mut system,
+        1,
+        "ticket.status_changed",
+        json!({"id": 7, "parent": 9}),
+    )
+    .await;
+    let by_parent = |webhook: Webhook, now| {
+        let mut settings = webhook.settings.clone();
+        let unless = settings.delay.unless.as_mut().expect("a rule");
+        unless.key = domain::path::Path::parse("parent").expect("a path");
+        webhook.changed(settings, now)
+    };
+    system.change(webhook.id, by_parent).await;
+    system.run().await;
+    assert_eq!(ended(&system, &first, &webhook).await.0, Status::Succeeded);
+}
+
+/// Earlier releases re-queue a task without the end of its delay.
+#[tokio::test]
+async fn task_of_an_earlier_release_is_superseded_too() {
+    let (mut system, webhook) = system().await;
+    let first = later(&mut system, 0, "ticket.reply_added", reply("one")).await;
+    let solved = later(&mut system, 1, "ticket.status_changed", reply("")).await;
+    let queued = system.fake.state().queues.on(Name::Retries).remove(0);
+    let mut task = queued.json();
+    let field = task
+        .as_object_mut()
+        .and_then(|task| task.remove("delay_ends_at"));
+    assert!(field.is_some_and(|time| time.is_string()));
+    system
+        .fake
+        .state()
+        .queues
+        .delete(&[queued.id.as_str()].into());
+    system.put(Name::Retries, task.to_string()).await;
+    system.run().await;
+    let end = (Status::Cancelled, Some(solved.id));
+    assert_eq!(ended(&system, &first, &webhook).await, end);
+}
+
+/// A webhook that is changed, disabled or deleted leaves no rows that end delays, and one with
+/// several patterns that match an event is recorded once.
+#[tokio::test]
+async fn rows_of_a_rule_follow_the_webhook() {
+    let (mut system, webhook) = system().await;
+    let rows = |system: &System| -> Vec<String> {
+        let state = system.fake.state();
+        let keys = state.table.items().keys();
+        let unless = keys.filter(|(_, sk)| sk.starts_with("unless#"));
+        unless
+            .map(|(pk, _)| pk.trim_start_matches("subscription#").to_owned())
+            .collect()
+    };
+    assert_eq!(
+        rows(&system),
+        ["ticket.reply_added", "ticket.status_changed"]
+    );
+    let unless_of = |patterns: &'static [&str]| {
+        move |webhook: Webhook, now| {
+            let mut settings = webhook.settings.clone();
+            let unless = settings.delay.unless.as_mut().expect("a rule");
+            let parse = |text: &&str| domain::pattern::Pattern::parse(text).expect("a pattern");
+            unless.events = patterns.iter().map(parse).collect();
+            webhook.changed(settings, now)
+        }
+    };
+    system
+        .change(webhook.id, unless_of(&["*", "ticket.*"]))
+        .await;
+    assert_eq!(rows(&system), ["*", "ticket.*"]);
+    let first = later(&mut system, 0, "ticket.reply_added", reply("one")).await;
+    let second = later(&mut system, 1, "ticket.assigned", reply("")).await;
+    system.run().await;
+    let end = (Status::Cancelled, Some(second.id));
+    assert_eq!(ended(&system, &first, &webhook).await, end);
+    let disable = |webhook: Webhook, now| {
+        let settings = domain::webhook::Settings {
+            enabled: false,
+            ..webhook.settings.clone()
+        };
+        webhook.changed(settings, now)
+    };
+    system.change(webhook.id, disable).await;
+    assert_eq!(rows(&system), Vec::<String>::new());
 }
 
 /// A change of the delay concerns later events only; events are not superseded once `unless` is

@@ -109,6 +109,75 @@ async fn cancelled_delivery_shows_its_reason() {
 }
 
 #[tokio::test]
+async fn deliveries_stopped_during_their_delay_are_listed_and_replayed() {
+    let api = Api::new().await;
+    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let dispatched = delayed(&api, webhook).await;
+    for enabled in [false, true] {
+        let change = json!({"enabled": enabled});
+        api.patch(&format!("webhooks/{webhook}"), change)
+            .await
+            .expect(200);
+    }
+    let list = format!("deliveries?webhook_id={webhook}&status=cancelled");
+    let cancelled = api.all(&list, 10).await;
+    assert_eq!(cancelled[0]["id"], id(&dispatched, webhook).to_string());
+    assert_eq!(
+        (&cancelled[0]["reason"], cancelled.len()),
+        (&json!("webhook disabled"), 1)
+    );
+    let replay = format!("webhooks/{webhook}/replay");
+    for count in [1, 0] {
+        let missed = api
+            .post(&replay, json!({"status": "missed"}))
+            .await
+            .expect(202);
+        assert_eq!(missed["count"], count);
+    }
+}
+
+#[tokio::test]
+async fn replay_leaves_out_superseded_deliveries() {
+    let api = Api::new().await;
+    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    for (event, reason) in ids(2, 0).into_iter().zip([
+        Cancellation::Disabled,
+        Cancellation::Superseded(ids(1, 0)[0]),
+    ]) {
+        let dispatched = api.event(event, json!({}), &[webhook]).await;
+        let id = id(&dispatched, webhook);
+        let task = DeliveryTask::first(id, String::new(), dispatched.dispatched_at, None);
+        let row = Delivery::new(&task, &dispatched.event.kind, clock::now());
+        let row = row.cancelled(reason, clock::now());
+        let written = api.table.record(&row, None, None).await;
+        assert_eq!(written.expect("written"), Written::Yes);
+    }
+    let replay = format!("webhooks/{webhook}/replay");
+    let replayed = api
+        .post(&replay, json!({"status": "cancelled"}))
+        .await
+        .expect(202);
+    assert_eq!(replayed["count"], 1);
+}
+
+/// The order of a batch is the order of acceptance, even within one millisecond.
+#[tokio::test]
+async fn events_of_a_batch_have_ascending_ids() {
+    let api = Api::new().await;
+    let events = vec![json!({"type": "message", "data": {}}); 100];
+    let batch = api
+        .post("events/batch", json!({"events": events}))
+        .await
+        .expect(202);
+    let results = batch["results"].as_array().expect("results");
+    let ids: Vec<_> = results
+        .iter()
+        .map(|result| result["id"].to_string())
+        .collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+}
+
+#[tokio::test]
 async fn delay_and_rule_are_saved_changed_and_removed() {
     let api = Api::new().await;
     let rule = json!({"events": ["ticket.*", "chat"], "key": "data.ticket[0].\"the id\""});

@@ -1,7 +1,14 @@
 //! Custom event types, newest first, then the built-in ones.
 
+use domain::{audit::Actor, pattern::EventType};
 use jiff::SignedDuration;
-use platform::clock;
+use platform::{
+    clock,
+    table::{
+        audit,
+        event_types::{Created, CustomType},
+    },
+};
 use serde_json::json;
 
 use crate::api::{Api, texts};
@@ -45,6 +52,29 @@ async fn custom_types_are_listed_newest_first_before_built_in_ones() {
             "{detail}"
         );
     }
+}
+
+/// A release may add a built-in type with the name of a custom one, which can still be deleted.
+#[tokio::test]
+async fn custom_type_with_the_name_of_a_built_in_one_is_listed_once() {
+    let api = Api::new().await;
+    let own = CustomType {
+        name: EventType::parse("ticket.merged").expect("a type"),
+        description: None,
+        example: None,
+        created_at: clock::now(),
+        version: 1,
+    };
+    let entry = audit::entry(Actor::System, "event_type.created", &own.name, Vec::new());
+    let created = api.table.create_event_type(&own, &entry).await;
+    assert_eq!(created.expect("written"), Created::Yes);
+    let names = texts(&api.all("event-types", 100).await, "name");
+    assert_eq!(
+        names.iter().filter(|name| *name == "ticket.merged").count(),
+        1
+    );
+    api.delete("event-types/ticket.merged").await.expect(204);
+    api.delete("event-types/ticket.merged").await.problem(409);
 }
 
 #[tokio::test]

@@ -97,7 +97,13 @@ impl Unless {
 /// with the same fingerprint are about the same thing.
 pub fn fingerprint(key: &Path, data: &Value) -> Option<String> {
     let value = key.find_in_event(data).filter(|value| !value.is_null())?;
-    let digest = Sha256::digest(value.to_string());
+    let value = match value.as_f64().filter(|number| number.fract() == 0.0) {
+        // `7` and `7.0` are the same number.
+        Some(number) if value.is_f64() => format!("{number:.0}"),
+        _ => value.to_string(),
+    };
+    // With the path: values at an earlier key are not compared.
+    let digest = Sha256::digest([key.as_str(), "\0", &value].concat());
     Some(BASE64_URL_SAFE_NO_PAD.encode(&digest[..16]))
 }
 
@@ -142,13 +148,17 @@ mod tests {
         };
         assert!(same(json!({"id": 7, "x": 1}), json!({"id": 7, "x": 2})));
         assert!(same(json!({"id": "ä"}), json!({"id": "ä"})));
+        assert!(same(json!({"id": 7}), json!({"id": 7.0})));
+        assert!(!same(json!({"id": 7.5}), json!({"id": 7})));
         assert!(!same(json!({"id": 7}), json!({"id": 8})));
         assert!(!same(json!({"id": 7}), json!({"id": "7"})));
         assert!(!same(json!({"id": null}), json!({"id": null})));
         assert!(!same(json!({}), json!({})));
-        let (named, unnamed) = (key("data.id"), key("id"));
-        let data = json!({"id": 7});
-        assert_eq!(fingerprint(&named, &data), fingerprint(&unnamed, &data));
+        let data = json!({"id": 7, "ticket": 7});
+        assert_ne!(
+            fingerprint(&key("id"), &data),
+            fingerprint(&key("ticket"), &data)
+        );
     }
 
     #[test]
@@ -159,7 +169,7 @@ mod tests {
             Some(22)
         );
         let seven = fingerprint(&key("id"), &json!({"id": 7}));
-        assert_eq!(seven.as_deref(), Some("eQJpm-Qsio5G-7tFAXJlFw"));
+        assert_eq!(seven.as_deref(), Some("V3WLXpTc6MhNP6TeqsHEPg"));
     }
 
     #[test]

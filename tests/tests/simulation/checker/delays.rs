@@ -70,6 +70,11 @@ fn end(past: &Past<'_>, id: DeliveryId) -> Timestamp {
     delay::ends_at(id.event, seconds)
 }
 
+/// Whether the other event was accepted after the delivery's event and before the end of its delay.
+fn is_during_delay(past: &Past<'_>, id: DeliveryId, other: EventId) -> bool {
+    other > id.event && other.made_at() < end(past, id)
+}
+
 /// An event that ends delays is recorded before its own row.
 fn recorded(past: &Past<'_>, events: &BTreeMap<EventId, Value>) -> Result<(), Broken> {
     let mut written = BTreeMap::<(&str, &str), Instant>::new();
@@ -126,9 +131,6 @@ fn not_superseded(
     }
     let pk = partition(id.webhook, rule, event);
     let first = calls.iter().min_by_key(|call| call.began).expect("a call");
-    let Some(range) = delay::superseding(id.event, end(past, id)) else {
-        return Ok(());
-    };
     let looked = past.records.work[first.by].looks.iter();
     let looked_at = looked
         .filter(|(looked, _)| *looked == pk)
@@ -138,7 +140,8 @@ fn not_superseded(
         .ok_or_else(|| Broken::new("a due delivery looks for what ended its delay", id))?;
     let found = past.state.table.writes().iter().find(|made| {
         let ulid = made.key.1.parse().map(EventId::from_ulid);
-        made.key.0 == pk && made.at < looked_at && ulid.is_ok_and(|id| range.contains(&id))
+        let is_during = ulid.is_ok_and(|other| is_during_delay(past, id, other));
+        made.key.0 == pk && made.at < looked_at && is_during
     });
     kept(found.is_none(), "no superseded delivery is sent", || {
         format!("{id} despite {:?}", found.map(|made| &made.key.1))
@@ -156,10 +159,7 @@ fn superseded(
     let is_right = rule.is_some_and(|rule| {
         let (own, other) = (&events[&row.id.event], &events[&by]);
         let pk = |event| partition(row.id.webhook, &rule, event);
-        let range = delay::superseding(row.id.event, end(past, row.id));
-        rule.is_ended_by(other)
-            && pk(own) == pk(other)
-            && range.is_some_and(|range| range.contains(&by))
+        rule.is_ended_by(other) && pk(own) == pk(other) && is_during_delay(past, row.id, by)
     });
     let sent = row.progress.last.is_some() && !past.records.retried.contains_key(&row.id);
     kept(

@@ -101,7 +101,7 @@ pub async fn get(
 /// Retries a delivery.
 ///
 /// Retries any delivery except one that has been pending for less than an hour. It continues with
-/// the next attempt number, the same `webhook-id` and a new retry schedule.
+/// the next attempt number, the same `webhook-id` and a new retry schedule, at once: a delay ends.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = api::DeliveryId, Path)),
     responses((status = 202, body = api::Delivery), api::ConflictResponse, api::ErrorResponses))]
@@ -117,7 +117,7 @@ pub async fn retry(
     let seen = pending_or(&app, id, was.as_ref()).await?;
     if seen.status == Status::Pending && !retry::is_overdue(seen.updated_at, now) {
         return Err(Problem::conflict(
-            "The delivery's first attempt is in progress. Deliveries that have been pending for more than an hour can be retried.",
+            "The delivery waits for its first attempt. Deliveries that have been pending for more than an hour can be retried.",
         ));
     }
     if app

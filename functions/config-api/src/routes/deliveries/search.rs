@@ -101,7 +101,8 @@ pub(super) async fn find(
         }
         Filter {
             webhook: Some(webhook),
-            status: None,
+            // A stop cancels deliveries that have no row yet.
+            status: None | Some(Status::Cancelled),
             range,
             ..
         } => of_webhook(app, webhook, range, page_request).await,

@@ -16,6 +16,7 @@ use http::StatusCode;
 use platform::table::{
     event_types::{self as stored, CustomType, MAX_TYPES},
     events::MAX_MATCHES,
+    webhooks::Role,
 };
 
 pub(crate) use self::input::parse;
@@ -49,7 +50,10 @@ pub async fn list(
     let mut data = Vec::new();
     if shown.is_none() {
         let own = app.table.event_types(&page_request).await?;
-        data.extend(own.items.into_iter().map(api::EventType::from));
+        // A type may have become a built-in one in a later release.
+        let own_only = own.items.into_iter();
+        let own_only = own_only.filter(|own| event_type::find(own.name.as_str()).is_none());
+        data.extend(own_only.map(api::EventType::from));
         if own.next.is_some() {
             return paging.page(&app, data, own.next).await;
         }
@@ -77,12 +81,9 @@ pub async fn create(
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
     }
-    if app
-        .table
-        .most_subscribers(std::slice::from_ref(&new.name))
-        .await?
-        > MAX_MATCHES
-    {
+    let kinds = std::slice::from_ref(&new.name);
+    let subscribers = app.table.most_webhooks(kinds, Role::Subscription).await?;
+    if subscribers > MAX_MATCHES {
         return Err(Problem::conflict(
             "More than 1,000 webhooks would receive this type, which is the maximum.",
         ));
@@ -179,13 +180,14 @@ pub async fn delete(
 
 /// Returns the custom type with this name. Returns 409 for built-in types, which can't be changed.
 async fn find(app: &App, name: &str) -> ApiResult<CustomType> {
-    if event_type::find(name).is_some() {
+    let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
+    let own = app.table.event_type(&name).await?;
+    if own.is_none() && event_type::find(name.as_str()).is_some() {
         return Err(Problem::conflict(
             "Built-in event types can't be changed or deleted.",
         ));
     }
-    let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
-    found(app.table.event_type(&name).await?, "event type")
+    found(own, "event type")
 }
 
 impl Versioned for CustomType {

@@ -11,7 +11,7 @@ use domain::{
     validation::{FieldError, ValidationErrors},
     webhook::{Destination, Settings},
 };
-use platform::table::events::MAX_MATCHES;
+use platform::table::{events::MAX_MATCHES, webhooks::Role};
 use serde_json::Value;
 
 use crate::{
@@ -20,13 +20,31 @@ use crate::{
     known_types,
 };
 
-/// The patterns of `events` and of `unless`, each list with its pointer's steps.
-fn pattern_lists(settings: &Settings) -> [(&'static [&'static str], &[Pattern]); 2] {
+/// The patterns of one of a webhook's lists.
+#[derive(Clone, Copy)]
+struct PatternList<'a> {
+    role: Role,
+    /// Steps of the list's pointer.
+    steps: &'static [&'static str],
+    patterns: &'a [Pattern],
+}
+
+const EVENTS: &[&str] = &["events"];
+const UNLESS_EVENTS: &[&str] = &["unless", "events"];
+
+fn pattern_lists(settings: &Settings) -> [PatternList<'_>; 2] {
     let unless = settings.delay.unless.as_ref();
-    let unless = unless.map_or(&[][..], |unless| &unless.events);
     [
-        (&["events"], &settings.events),
-        (&["unless", "events"], unless),
+        PatternList {
+            role: Role::Subscription,
+            steps: EVENTS,
+            patterns: &settings.events,
+        },
+        PatternList {
+            role: Role::Unless,
+            steps: UNLESS_EVENTS,
+            patterns: unless.map_or(&[], |unless| &unless.events),
+        },
     ]
 }
 
@@ -41,7 +59,7 @@ async fn unknown_types(
     let previous: Vec<_> = previous.into_iter().flat_map(pattern_lists).collect();
     let is_new = |pattern: &Pattern| {
         let mut lists = previous.iter();
-        !lists.any(|(_, patterns)| patterns.contains(pattern))
+        !lists.any(|list| list.patterns.contains(pattern))
     };
     for (steps, pattern) in patterns.filter(|(_, pattern)| is_new(pattern)) {
         if let Some(kind) = pattern.exact()
@@ -66,7 +84,7 @@ pub(super) async fn with_unknown_types(
     document: &Value,
     previous: Option<&Settings>,
 ) -> ApiResult<Problem> {
-    let lists = [&["events"][..], &["unless", "events"]].map(|steps| {
+    let lists = [EVENTS, UNLESS_EVENTS].map(|steps| {
         let list = steps.iter().fold(document, |value, step| &value[*step]);
         (steps, list.as_array().map_or(&[][..], Vec::as_slice))
     });
@@ -96,12 +114,10 @@ pub(super) async fn check_references(
     settings: &Settings,
     previous: Option<&Settings>,
 ) -> ApiResult<Origin> {
-    let patterns = pattern_lists(settings)
-        .into_iter()
-        .flat_map(|(steps, list)| {
-            let patterns = list.iter().cloned().enumerate();
-            patterns.map(|(index, pattern)| (steps_of(steps, index), pattern))
-        });
+    let patterns = pattern_lists(settings).into_iter().flat_map(|list| {
+        let patterns = list.patterns.iter().cloned().enumerate();
+        patterns.map(move |(index, pattern)| (steps_of(list.steps, index), pattern))
+    });
     let mut problems = unknown_types(app, patterns, previous).await?;
     let origin = match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
@@ -152,24 +168,29 @@ pub(super) async fn check_match_limit(
     }
     let previous = previous.filter(|previous| previous.enabled);
     let previous = previous.map(pattern_lists);
-    for (index, (steps, patterns)) in pattern_lists(settings).into_iter().enumerate() {
-        let old = previous.map_or(&[][..], |lists| lists[index].1);
+    for (index, list) in pattern_lists(settings).into_iter().enumerate() {
+        let old = previous.map_or(&[][..], |lists| lists[index].patterns);
         let is_new = |pattern: &&Pattern| !old.contains(pattern);
-        let added: Vec<&Pattern> = patterns.iter().filter(is_new).collect();
-        if !added.is_empty() && is_full(app, &added).await? {
-            let problems = ValidationErrors::here(
-                "match events that 1,000 webhooks already receive, which is the maximum",
-            );
+        let added: Vec<&Pattern> = list.patterns.iter().filter(is_new).collect();
+        if !added.is_empty() && is_full(app, &added, list.role).await? {
+            let problems = ValidationErrors::here(match list.role {
+                Role::Subscription => {
+                    "match events that 1,000 webhooks already receive, which is the maximum"
+                }
+                Role::Unless => {
+                    "match events that already end the delays of 1,000 webhooks, which is the maximum"
+                }
+            });
             let under = |problems: ValidationErrors, step: &&str| problems.under(step);
-            return Err(steps.iter().rev().fold(problems, under).into());
+            return Err(list.steps.iter().rev().fold(problems, under).into());
         }
     }
     Ok(())
 }
 
-/// Whether as many webhooks as an event's row can store have patterns that match an event of
-/// `added`.
-async fn is_full(app: &App, added: &[&Pattern]) -> ApiResult<bool> {
+/// Whether as many webhooks as an event's row can store already have this role for an event of the
+/// patterns `added`.
+async fn is_full(app: &App, added: &[&Pattern], role: Role) -> ApiResult<bool> {
     let wildcard = added.iter().any(|pattern| pattern.as_str().ends_with('*'));
     let own = if wildcard {
         app.table.event_type_names().await?
@@ -191,7 +212,7 @@ async fn is_full(app: &App, added: &[&Pattern]) -> ApiResult<bool> {
         .into_iter()
         .filter(|kind| added.iter().any(|pattern| pattern.matches(kind)))
         .collect();
-    Ok(app.table.most_subscribers(&kinds).await? >= MAX_MATCHES)
+    Ok(app.table.most_webhooks(&kinds, role).await? >= MAX_MATCHES)
 }
 
 /// Requires `services:send` for webhooks that send to a connected service.

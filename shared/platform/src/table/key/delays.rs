@@ -28,7 +28,7 @@ impl Key {
 /// Prefix of the sort keys of patterns of events that end delays. The webhook's ID follows.
 pub const UNLESS: &str = "unless#";
 
-/// Partition of the events that end delays of a webhook and are about the same thing.
+/// Partition of the events that end delays of a webhook and have the same value at its key.
 pub fn superseding(webhook: WebhookId, fingerprint: &str) -> String {
     format!("superseding#{webhook}#{fingerprint}")
 }

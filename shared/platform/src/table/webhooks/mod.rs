@@ -17,7 +17,7 @@ use domain::{
 
 pub use self::{
     row::WebhookRow,
-    subscriptions::{Subscriber, SubscriberPage, SubscriberPosition, Unless, wants},
+    subscriptions::{Role, Subscriber, SubscriberPage, SubscriberPosition, Unless, wants},
 };
 use super::{
     Condition, Key, Table, TableError, WriteError, Written,

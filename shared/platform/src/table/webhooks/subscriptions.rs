@@ -71,7 +71,16 @@ pub struct Unless {
     pub key: Path,
 }
 
-/// What a pattern's events concern.
+/// What a webhook's pattern is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The webhook subscribes to the events.
+    Subscription,
+    /// The events end its delays.
+    Unless,
+}
+
+/// The webhooks that a pattern's events match or whose delays they end.
 #[derive(Debug, Default)]
 pub struct SubscriberPage {
     /// Webhooks that may match.
@@ -110,14 +119,18 @@ impl Table {
         Ok((read, page.last_evaluated_key.map(SubscriberPosition)))
     }
 
-    /// Returns the number of webhooks that the most popular event type of `kinds` concerns. One that
-    /// gets it and whose delays it ends counts twice.
-    pub async fn most_subscribers(&self, kinds: &[EventType]) -> Result<usize, TableError> {
+    /// Returns the number of webhooks that the most popular event type of `kinds` has in this role.
+    pub async fn most_webhooks(
+        &self,
+        kinds: &[EventType],
+        role: Role,
+    ) -> Result<usize, TableError> {
         let patterns: BTreeSet<Pattern> = kinds.iter().flat_map(EventType::patterns).collect();
         let reads: Vec<_> = patterns
             .into_iter()
             .map(|pattern| async move {
-                let found = self.sort_keys(&key::subscriptions(&pattern)).await?;
+                let mut found = self.sort_keys(&key::subscriptions(&pattern)).await?;
+                found.retain(|sk| Key::is_unless(sk) == (role == Role::Unless));
                 Ok::<_, TableError>((pattern, found))
             })
             .collect();

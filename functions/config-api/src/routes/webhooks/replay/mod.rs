@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use domain::{
     condition::Condition,
-    delivery::{Delivery, DeliveryTask, Status},
+    delivery::{Cancellation, CancelledUntil, Delivery, DeliveryTask, Status},
     id::{DeliveryId, WebhookId},
     webhook::Webhook,
 };
@@ -43,7 +43,8 @@ const CONCURRENT: usize = 16;
 
 /// Re-queues a webhook's deliveries with a status, or missed events, newest first.
 ///
-/// Re-queues at most 500 per request; continue with `cursor`. Each behaves like a manual retry.
+/// Re-queues at most 500 per request; continue with `cursor`. Each behaves like a manual retry: it is
+/// sent at once, without the webhook's delay. Deliveries that another event superseded are left out.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replayDeliveries", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = api::WebhookId, Path)), request_body = api::ReplayInput,
@@ -130,16 +131,17 @@ async fn replay_status(
     hops: u8,
     now: Timestamp,
 ) -> ApiResult<(usize, Option<String>)> {
-    let stopped =
-        domain::delivery::CancelledUntil::of(webhook.settings.enabled, webhook.state.stopped_at);
+    let stopped = stopped(webhook);
     let read = |page_request: PageRequest| async move {
         Ok(app
             .table
             .deliveries_of(webhook.id, range, &page_request)
             .await?)
     };
+    // What an event superseded is not sent again: the rule did what it should.
     let page = fill_page(page_request, read, |row: &Delivery| {
-        row.status_seen(stopped).0 == status
+        let (seen, reason) = row.status_seen(stopped);
+        seen == status && !matches!(reason, Some(Cancellation::Superseded(_)))
     })
     .await?;
     // Collected, because the compiler rejects a stream of closures that borrow.
@@ -165,8 +167,8 @@ async fn replay_status(
     Ok((queued.into_iter().flatten().count(), page.next))
 }
 
-/// Queues events that match the webhook now but were not dispatched to it, and those whose first
-/// message seems to be lost.
+/// Queues events that match the webhook now but were not dispatched to it, those that a stop
+/// cancelled before their first attempt, and those whose first message seems to be lost.
 async fn replay_missed(
     app: &App,
     webhook: &Webhook,
@@ -181,16 +183,16 @@ async fn replay_missed(
             next,
             response_bytes,
         } = app.table.events(range, &page_request).await?;
-        let overdue = items
+        let unsent = items
             .iter()
-            .filter(|dispatched| is_overdue(webhook, dispatched, now));
-        let overdue: Vec<DeliveryId> = overdue
+            .filter(|dispatched| is_unsent(webhook, dispatched, now));
+        let unsent: Vec<DeliveryId> = unsent
             .map(|dispatched| delivery(webhook, dispatched))
             .collect();
-        let started = app.table.deliveries(&overdue).await?;
+        let started = app.table.deliveries(&unsent).await?;
         let wanted = |dispatched: &Dispatched| {
             let id = delivery(webhook, dispatched);
-            wants(webhook, dispatched) || (overdue.contains(&id) && !started.contains_key(&id))
+            wants(webhook, dispatched) || (unsent.contains(&id) && !started.contains_key(&id))
         };
         Ok(Page {
             items: items.into_iter().filter(wanted).collect(),
@@ -228,10 +230,17 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
         && settings.conditions.as_ref().is_none_or(meets)
 }
 
-/// Whether the event matched the webhook, and its first attempt is overdue.
-fn is_overdue(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> bool {
+/// Whether the event matched the webhook, but its first attempt will not come: it is overdue, or the
+/// webhook was stopped before it.
+fn is_unsent(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> bool {
     dispatched.matches.contains(&webhook.id)
-        && retry::is_overdue(dispatched.due_at(webhook.id), now)
+        && (retry::is_overdue(dispatched.due_at(webhook.id), now)
+            || stopped(webhook).includes(dispatched.dispatched_at))
+}
+
+/// Which deliveries the webhook's last stop cancelled.
+fn stopped(webhook: &Webhook) -> CancelledUntil {
+    CancelledUntil::of(webhook.settings.enabled, webhook.state.stopped_at)
 }
 
 fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {

@@ -227,3 +227,39 @@ async fn webhook_tests_are_audited() {
         json!(target.provider)
     );
 }
+
+/// A test sends for real, so it requires the scope that sending requires.
+#[tokio::test]
+async fn provider_test_requires_the_scope_of_its_channel() {
+    let target = Target::new().await;
+    let calls = json!({
+        "name": "Calls", "provider_id": "calls", "channel": "call", "auth": {"type": "none"},
+        "send_url": "https://calls.example.com/",
+    });
+    let calls = target
+        .api
+        .call("POST", "/v1/providers", calls)
+        .await
+        .field(201, "id");
+    let (sms, calls) = (
+        target.path("/v1/providers/{provider}/test"),
+        format!("/v1/providers/{calls}/test"),
+    );
+    for (path, scope, other) in [
+        (sms, "messages:send", "calls:trigger"),
+        (calls, "calls:trigger", "messages:send"),
+    ] {
+        let test = json!({"to": "+15555550100"});
+        for (scopes, status) in [
+            (vec!["providers:write"], 403),
+            (vec!["providers:write", other], 403),
+            (vec![scope], 403),
+            // The address is unreachable: the attempt fails and is recorded.
+            (vec!["providers:write", scope], 200),
+        ] {
+            let api = target.with(&scopes).await;
+            let reply = api.call("POST", &path, test.clone()).await;
+            assert_eq!(reply.status, status, "{path} {scopes:?}: {}", reply.text);
+        }
+    }
+}

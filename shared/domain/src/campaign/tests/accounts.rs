@@ -104,3 +104,14 @@ fn account_is_named_and_has_no_id() {
         assert_eq!(pointers(refused.expect_err("invalid")), [pointer], "{auth}");
     }
 }
+
+#[test]
+fn bundle_names_no_fallback() {
+    let mut bundle = bundle();
+    bundle["providers"][1]["fallback_provider_id"] = json!(ProviderId::new(at(0), 1));
+    let refused = import(&bundle, &json!({})).expect_err("invalid");
+    assert_eq!(
+        pointers(refused),
+        ["/bundle/providers/1/fallback_provider_id"]
+    );
+}

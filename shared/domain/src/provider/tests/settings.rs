@@ -139,6 +139,10 @@ fn all_invalid_fields_are_reported() {
             "/api_key",
         ),
         (json!({"auth": {"type": "none", "name": "x"}}), "/auth/name"),
+        (
+            json!({"fallback_provider_id": "gw"}),
+            "/fallback_provider_id",
+        ),
         (json!({"auth": {"type": "account"}}), "/auth/account_id"),
         (
             json!({"auth": {"type": "account", "account_id": "svc_01J0000000000000000000000S"}}),

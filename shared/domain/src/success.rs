@@ -32,7 +32,7 @@ impl SuccessWhen {
     }
 
     fn parse(value: Value) -> Validated<Self> {
-        let condition = Condition::parse(value)?;
+        let condition = Condition::parse_for_documents(value)?;
         let is_of_response = |field: &str| {
             let root = field.split('.').next().unwrap_or_default();
             ROOTS.contains(&root)

@@ -47,7 +47,7 @@ impl InboundSettings {
         let mut fields = FieldReader::of(value)?;
         let when = fields.defaulted("when", None, |value| {
             match source {
-                Source::Client => Condition::parse(value),
+                Source::Client => Condition::parse_for_documents(value),
                 Source::Table => Condition::restore(value),
             }
             .map(Some)

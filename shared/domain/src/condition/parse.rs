@@ -12,8 +12,11 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Origin of a condition's JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// A client: everything is validated.
+    /// A client, for events: everything is validated.
     Input,
+    /// A client, for documents of third parties, in which `event` and `webhook` are fields like any
+    /// other.
+    InputForDocuments,
     /// The table: it was validated when it was saved.
     Saved,
 }
@@ -41,17 +44,30 @@ impl Position {
         let text = validation::string(value)?;
         match self.origin {
             Origin::Input => Field::parse(&text),
+            Origin::InputForDocuments => Field::parse_for_documents(&text),
             Origin::Saved => Field::restore(&text),
         }
     }
 }
 
 impl Condition {
-    /// Parses a condition from a client.
+    /// Parses a condition on events from a client.
     ///
     /// # Errors
     /// Reports every invalid part, by JSON pointer.
     pub fn parse(value: Value) -> Validated<Self> {
+        Self::parse_input(Origin::Input, value)
+    }
+
+    /// Parses a condition on documents of third parties from a client.
+    ///
+    /// # Errors
+    /// Reports every invalid part, by JSON pointer.
+    pub fn parse_for_documents(value: Value) -> Validated<Self> {
+        Self::parse_input(Origin::InputForDocuments, value)
+    }
+
+    fn parse_input(origin: Origin, value: Value) -> Validated<Self> {
         if value.is_array() {
             return Err(ValidationErrors::here(
                 "must be one condition. Combine a list in {\"all\": [...]} or {\"any\": [...]}",
@@ -62,7 +78,7 @@ impl Condition {
                 "must have at most {MAX_BYTES} bytes as JSON"
             )));
         }
-        let condition = Self::parse_at(Position::top(Origin::Input), value)?;
+        let condition = Self::parse_at(Position::top(origin), value)?;
         if condition.size() > MAX_COMPARISONS {
             return Err(ValidationErrors::here(format!(
                 "must contain at most {MAX_COMPARISONS} comparisons"
@@ -147,7 +163,7 @@ impl Condition {
             };
             let parse = fields.required("op", validation::one_of(&op::PARSERS));
             let checked = |op: Op| match &op {
-                Op::Matches(expression) if position.origin == Origin::Input => {
+                Op::Matches(expression) if position.origin != Origin::Saved => {
                     expression.check().map(|()| op).map_err(Into::into)
                 }
                 _ => Ok(op),

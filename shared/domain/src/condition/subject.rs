@@ -110,14 +110,22 @@ fn fact(path: &Path) -> Option<Fact> {
     found.map(|(_, fact)| *fact)
 }
 
+/// Parses a path that is not that of a secret.
+fn not_secret(text: &str) -> Validated<Path> {
+    let path = Path::parse(text)?;
+    match path.steps() {
+        [root, _, ..] if root == "secret" => Err(ValidationErrors::here(
+            "can't be a secret: conditions use the event's data",
+        )),
+        _ => Ok(path),
+    }
+}
+
 impl Field {
-    /// Parses the field of a new condition.
+    /// Parses the field of a new condition on events.
     pub(super) fn parse(text: &str) -> Validated<Self> {
-        let path = Path::parse(text)?;
+        let path = not_secret(text)?;
         match path.steps() {
-            [root, _, ..] if root == "secret" => Err(ValidationErrors::here(
-                "can't be a secret: conditions use the event's data",
-            )),
             [root, _, ..] if (root == "event" || root == "webhook") && fact(&path).is_none() => {
                 let known: Vec<String> = (FACTS.iter().map(|(name, _)| *name))
                     .filter(|name| name.starts_with(root))
@@ -130,6 +138,11 @@ impl Field {
             }
             _ => Ok(Self::of(path)),
         }
+    }
+
+    /// Parses the field of a new condition on documents.
+    pub(super) fn parse_for_documents(text: &str) -> Validated<Self> {
+        Ok(Self::of(not_secret(text)?))
     }
 
     /// Loads the field of a stored condition. Old ones may use `event.x` or `secret.x` for fields

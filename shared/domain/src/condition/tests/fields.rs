@@ -77,3 +77,22 @@ fn event_and_webhook_fields_cannot_be_shadowed() {
     let named = condition(&compare("webhook.name", "exists", false));
     assert_eq!(named.matches(&unnamed), Ok(true));
 }
+
+/// In documents of third parties, `event` and `webhook` are fields like any other.
+#[test]
+fn conditions_on_documents_use_fields_below_event_and_webhook() {
+    let condition = json!({"all": [
+        {"field": "event.kind", "op": "eq", "value": "in"},
+        {"field": "event.type", "op": "eq", "value": "sms"},
+        {"any_of": "webhook.tags", "where": {"field": "event.name", "op": "exists"}},
+    ]});
+    let condition = Condition::parse_for_documents(condition).expect("a condition");
+    let is_met = |kind: &str| {
+        let tags = json!([{"event": {"name": "a"}}]);
+        let document = json!({"event": {"kind": kind, "type": "sms"}, "webhook": {"tags": tags}});
+        condition.matches(&Subject::of_value(&document))
+    };
+    assert_eq!((is_met("in"), is_met("out")), (Ok(true), Ok(false)));
+    let secret = json!({"field": "secret.x", "op": "exists"});
+    assert!(Condition::parse_for_documents(secret).is_err());
+}

@@ -14,7 +14,7 @@ use platform::{
     clock, random,
     table::{Table, Written, events::Dispatched},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     client::Response,
     fake::{Fake, functions::Clients},
@@ -86,6 +86,22 @@ impl Api {
     ) -> Response {
         let path = format!("/v1/{path}");
         self.client.call_with(method, &path, headers, body).await
+    }
+
+    /// Creates a webhook for events of type `message`, unless `fields` override that.
+    pub(crate) async fn message_webhook(&self, fields: Value) -> WebhookId {
+        let mut document =
+            json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
+        document
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
+        let created = self.post("webhooks", document).await.expect(201);
+        created["id"]
+            .as_str()
+            .expect("an ID")
+            .parse()
+            .expect("an ID")
     }
 
     /// All entries of a list, over all pages.

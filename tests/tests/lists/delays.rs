@@ -17,21 +17,6 @@ use crate::api::{Api, ids};
 
 const DAY: u32 = 86_400;
 
-async fn webhook(api: &Api, fields: Value) -> WebhookId {
-    let mut document =
-        json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
-    document
-        .as_object_mut()
-        .expect("an object")
-        .extend(fields.as_object().expect("an object").clone());
-    let created = api.post("webhooks", document).await.expect(201);
-    created["id"]
-        .as_str()
-        .expect("an ID")
-        .parse()
-        .expect("an ID")
-}
-
 /// Stores an event that was dispatched two hours ago, with a delay of a day.
 async fn delayed(api: &Api, webhook: WebhookId) -> Dispatched {
     let event = domain::event::Event {
@@ -60,7 +45,7 @@ fn id(dispatched: &Dispatched, webhook: WebhookId) -> DeliveryId {
 #[tokio::test]
 async fn delayed_delivery_is_pending_until_its_time() {
     let api = Api::new().await;
-    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let webhook = api.message_webhook(json!({"delay_seconds": DAY})).await;
     let dispatched = delayed(&api, webhook).await;
     let due = dispatched.event.id.made_at() + SignedDuration::from_hours(24);
     let path = format!("deliveries/{}", id(&dispatched, webhook));
@@ -91,7 +76,7 @@ async fn delayed_delivery_is_pending_until_its_time() {
 #[tokio::test]
 async fn cancelled_delivery_shows_its_reason() {
     let api = Api::new().await;
-    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let webhook = api.message_webhook(json!({"delay_seconds": DAY})).await;
     let dispatched = delayed(&api, webhook).await;
     let (id, event) = (id(&dispatched, webhook), ids(1, 0)[0]);
     let path = format!("deliveries/{id}");
@@ -111,7 +96,7 @@ async fn cancelled_delivery_shows_its_reason() {
 #[tokio::test]
 async fn deliveries_stopped_during_their_delay_are_listed_and_replayed() {
     let api = Api::new().await;
-    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let webhook = api.message_webhook(json!({"delay_seconds": DAY})).await;
     let dispatched = delayed(&api, webhook).await;
     for enabled in [false, true] {
         let change = json!({"enabled": enabled});
@@ -139,7 +124,7 @@ async fn deliveries_stopped_during_their_delay_are_listed_and_replayed() {
 #[tokio::test]
 async fn replay_leaves_out_superseded_deliveries() {
     let api = Api::new().await;
-    let webhook = webhook(&api, json!({"delay_seconds": DAY})).await;
+    let webhook = api.message_webhook(json!({"delay_seconds": DAY})).await;
     for (event, reason) in ids(2, 0).into_iter().zip([
         Cancellation::Disabled,
         Cancellation::Superseded(ids(1, 0)[0]),
@@ -182,7 +167,9 @@ async fn delay_and_rule_are_saved_changed_and_removed() {
     let api = Api::new().await;
     let rule = json!({"events": ["ticket.*", "chat"], "key": "data.ticket[0].\"the id\""});
     let shown = json!({"events": ["ticket.*", "chat"], "key": "data.ticket.0.\"the id\""});
-    let webhook = webhook(&api, json!({"delay_seconds": 60, "unless": rule})).await;
+    let webhook = api
+        .message_webhook(json!({"delay_seconds": 60, "unless": rule}))
+        .await;
     let path = format!("webhooks/{webhook}");
     let read = api.get(&path).await.expect(200);
     assert_eq!(
@@ -229,7 +216,9 @@ async fn unknown_types_in_the_rule_are_refused() {
     let own = json!({"name": "order.paid", "description": "An order was paid.", "example": {}});
     api.post("event-types", own).await.expect(201);
     let rule = json!({"events": ["order.paid"], "key": "id"});
-    let webhook = webhook(&api, json!({"delay_seconds": 60, "unless": rule})).await;
+    let webhook = api
+        .message_webhook(json!({"delay_seconds": 60, "unless": rule}))
+        .await;
     let problem = api.delete("event-types/order.paid").await.problem(409);
     let detail = problem["detail"].as_str().expect("a text");
     assert!(detail.contains(&webhook.to_string()), "{detail}");

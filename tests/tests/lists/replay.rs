@@ -12,20 +12,6 @@ use tests::fake::sqs::Name;
 
 use crate::api::{Api, ids};
 
-async fn webhook(api: &Api, fields: Value) -> WebhookId {
-    let mut document =
-        json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
-    document
-        .as_object_mut()
-        .expect("an object")
-        .extend(fields.as_object().expect("an object").clone());
-    api.post("webhooks", document).await.expect(201)["id"]
-        .as_str()
-        .expect("an id")
-        .parse()
-        .expect("an id")
-}
-
 /// Calls a replay until its end. Returns the count of each call.
 async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
     let (mut counts, mut input) = (Vec::new(), range.clone());
@@ -66,8 +52,8 @@ fn distinct(ids: Vec<EventId>) -> BTreeSet<EventId> {
 async fn replay_requeues_failed_deliveries_once_in_batches_of_500() {
     let api = Api::new().await;
     let (one, other) = (
-        webhook(&api, json!({})).await,
-        webhook(&api, json!({"name": "other"})).await,
+        api.message_webhook(json!({})).await,
+        api.message_webhook(json!({"name": "other"})).await,
     );
     let events = ids(602, 60);
     for id in &events {
@@ -135,7 +121,7 @@ async fn replay_matches_missed_events_again() {
         .await;
     }
     let conditions = json!({"field": "n", "op": "lt", "value": 30});
-    let late = webhook(&api, json!({"conditions": conditions})).await;
+    let late = api.message_webhook(json!({"conditions": conditions})).await;
     api.event(events[3], json!({}), &[]).await;
     let counts = replay(&api, late, &json!({"status": "missed"})).await;
     assert_eq!(counts.iter().sum::<u64>(), 30);
@@ -175,7 +161,7 @@ async fn replay_matches_missed_events_again() {
 #[tokio::test]
 async fn invalid_replay_is_rejected_and_queues_nothing() {
     let api = Api::new().await;
-    let hook = webhook(&api, json!({})).await;
+    let hook = api.message_webhook(json!({})).await;
     let path = format!("webhooks/{hook}/replay");
     for (input, pointer) in [
         (json!({"status": "pending"}), "/status"),
@@ -205,14 +191,16 @@ async fn invalid_replay_is_rejected_and_queues_nothing() {
     api.post(&path, json!({"cursor": cursor, "status": "blocked"}))
         .await
         .expect(400);
-    let other = webhook(&api, json!({"name": "other"})).await;
+    let other = api.message_webhook(json!({"name": "other"})).await;
     api.post(
         &format!("webhooks/{other}/replay"),
         json!({"cursor": cursor}),
     )
     .await
     .expect(400);
-    let off = webhook(&api, json!({"name": "off", "enabled": false})).await;
+    let off = api
+        .message_webhook(json!({"name": "off", "enabled": false}))
+        .await;
     api.post(&format!("webhooks/{off}/replay"), json!({}))
         .await
         .expect(409);
@@ -221,7 +209,7 @@ async fn invalid_replay_is_rejected_and_queues_nothing() {
 #[tokio::test]
 async fn retry_and_replay_keep_the_hops_of_their_request() {
     let api = Api::new().await;
-    let one = webhook(&api, json!({})).await;
+    let one = api.message_webhook(json!({})).await;
     let events = ids(3, 60);
     for (id, matches) in events.iter().zip([&[one][..], &[one], &[]]) {
         api.event(*id, json!({}), matches).await;
@@ -274,7 +262,7 @@ fn random() -> WebhookId {
 #[tokio::test]
 async fn delivery_pending_over_an_hour_can_be_retried_and_replayed() {
     let api = Api::new().await;
-    let one = webhook(&api, json!({})).await;
+    let one = api.message_webhook(json!({})).await;
     let events = ids(4, 60);
     for id in &events {
         api.event(*id, json!({}), &[one]).await;

@@ -1,7 +1,5 @@
 //! In-process API with an admin's token.
 
-use std::collections::BTreeMap;
-
 use domain::{
     attempt::{Attempt, Requested},
     delivery::{Delivery, Status},
@@ -132,6 +130,18 @@ impl Api {
         data: Value,
         matches: &[WebhookId],
     ) -> Dispatched {
+        let matches = matches.iter().map(|webhook| (*webhook, 0));
+        self.delayed_event(id, data, matches).await
+    }
+
+    /// Stores an event that was dispatched to these webhooks, each with the seconds of its delay.
+    pub(crate) async fn delayed_event(
+        &self,
+        id: EventId,
+        data: Value,
+        matches: impl IntoIterator<Item = (WebhookId, u32)>,
+    ) -> Dispatched {
+        let matches: Vec<_> = matches.into_iter().collect();
         let kind = EventType::parse("message").expect("a type");
         let event = Event {
             id,
@@ -142,9 +152,12 @@ impl Api {
         };
         let dispatched = Dispatched {
             event: (&event).into(),
-            matches: matches.to_vec(),
+            matches: matches.iter().map(|(webhook, _)| *webhook).collect(),
             dispatched_at: clock::now(),
-            delays: BTreeMap::new(),
+            delays: matches
+                .into_iter()
+                .filter(|(_, seconds)| *seconds > 0)
+                .collect(),
         };
         self.table.put_event(dispatched).await.expect("written")
     }

@@ -2,7 +2,6 @@
 
 use domain::{
     delivery::{Cancellation, Delivery, DeliveryTask},
-    event::EventText,
     id::{DeliveryId, WebhookId},
 };
 use jiff::SignedDuration;
@@ -13,26 +12,15 @@ use platform::{
 use serde_json::{Value, json};
 use tests::fake::sqs::Name;
 
-use crate::api::{Api, ids};
+use crate::api::{Api, ids, texts};
 
 const DAY: u32 = 86_400;
 
-/// Stores an event that was dispatched two hours ago, with a delay of a day.
+/// Stores an event of two hours ago with a delay of a day.
 async fn delayed(api: &Api, webhook: WebhookId) -> Dispatched {
-    let event = domain::event::Event {
-        id: ids(3, 3_600)[2],
-        kind: "message".to_owned().try_into().expect("a type"),
-        timestamp: clock::now(),
-        data: json!({}),
-        hops: 0,
-    };
-    let dispatched = Dispatched {
-        event: EventText::from(&event),
-        matches: vec![webhook],
-        dispatched_at: event.id.made_at(),
-        delays: [(webhook, DAY)].into(),
-    };
-    api.table.put_event(dispatched).await.expect("written")
+    let id = ids(3, 3_600)[2];
+    let stored = api.delayed_event(id, json!({}), [(webhook, DAY)]);
+    clock::at(id.made_at(), stored).await
 }
 
 fn id(dispatched: &Dispatched, webhook: WebhookId) -> DeliveryId {
@@ -71,6 +59,50 @@ async fn delayed_delivery_is_pending_until_its_time() {
     let queued = api.fake.state().queues.on(Name::Deliveries);
     let task: DeliveryTask = serde_json::from_str(&queued[0].body).expect("a task");
     assert_eq!((task.delay_ends_at, queued.len()), (None, 1));
+}
+
+/// A superseded delivery is shown as cancelled at once, not only when its delay ends.
+#[tokio::test]
+async fn superseded_delivery_is_cancelled_during_its_delay() {
+    let api = Api::new().await;
+    let unless = json!({"events": ["chat"], "key": "id"});
+    let fields = json!({"delay_seconds": DAY, "unless": unless});
+    let webhook = api.message_webhook(fields).await;
+    let events = ids(3, 3_600);
+    let (newest, oldest) = (events[0], events[2]);
+    for (event, key) in [(oldest, 7), (events[1], 8)] {
+        api.delayed_event(event, json!({"id": key}), [(webhook, DAY)])
+            .await;
+    }
+    let path = domain::path::Path::parse("id").expect("a path");
+    let fingerprint = domain::webhook::delay::fingerprint(&path, &json!({"id": 7}));
+    let fingerprint = fingerprint.expect("a value");
+    let record = api
+        .table
+        .record_superseding(webhook, &fingerprint, newest, clock::now());
+    record.await.expect("written");
+    let reason = format!("superseded by {newest}");
+    let id = |event| DeliveryId { event, webhook };
+    let one = api
+        .get(&format!("deliveries/{}", id(oldest)))
+        .await
+        .expect(200);
+    let of_event = api.get(&format!("events/{oldest}")).await.expect(200);
+    for seen in [&one, &of_event["deliveries"][0]] {
+        assert_eq!(
+            (&seen["status"], &seen["reason"]),
+            (&json!("cancelled"), &json!(reason))
+        );
+        assert_eq!(seen["next_attempt_at"], Value::Null);
+    }
+    for (filter, event) in [("cancelled", oldest), ("pending", events[1])] {
+        for of in [format!("webhook_id={webhook}&"), String::new()] {
+            let list = api
+                .all(&format!("deliveries?{of}status={filter}"), 10)
+                .await;
+            assert_eq!(texts(&list, "id"), [id(event).to_string()], "{of}{filter}");
+        }
+    }
 }
 
 #[tokio::test]

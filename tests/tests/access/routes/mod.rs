@@ -344,7 +344,7 @@ async fn routes_accept_exactly_their_scopes() {
         allowed("ConfigApiFunction"),
         "the calls of all routes, and the rights of the function"
     );
-    // None of these requests has an idempotency key.
-    let unused = ["read claim#*", "write claim#*"].map(str::to_owned);
+    // No request has an idempotency key, and no delivery a delay.
+    let unused = ["read claim#*", "write claim#*", "read superseding#*"].map(str::to_owned);
     assert_eq!(unused_patterns("ConfigApiFunction", &calls), unused.into());
 }

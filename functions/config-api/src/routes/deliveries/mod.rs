@@ -2,6 +2,7 @@
 
 mod search;
 mod seen;
+mod superseded;
 
 use std::sync::Arc;
 
@@ -213,9 +214,9 @@ async fn pending(app: &App, id: DeliveryId) -> ApiResult<Seen> {
         .await?
         .filter(|event| event.matches.contains(&id.webhook));
     let dispatched = dispatched.ok_or_else(|| Problem::not_found("delivery"))?;
-    Ok(Seen::without_row(
-        &dispatched,
-        id,
-        app.table.cancellations([id.webhook]).await?.of(id.webhook),
-    ))
+    let cancelled = app.table.cancellations([id.webhook]).await?.of(id.webhook);
+    let mut seen = [Seen::without_row(&dispatched, id, cancelled)];
+    superseded::cancel(app, &mut seen, [&dispatched]).await?;
+    let [seen] = seen;
+    Ok(seen)
 }

@@ -11,7 +11,7 @@ use platform::table::{
     pagination::{Page, PageRequest, TimeRange},
 };
 
-use super::{Filter, seen::Seen};
+use super::{Filter, seen::Seen, superseded};
 use crate::{App, http::ApiResult};
 
 /// Maximum events read for one page of a webhook's pending deliveries.
@@ -74,6 +74,7 @@ async fn of_webhook(
     } else {
         edge
     };
+    superseded::cancel(app, &mut items, &events.items).await?;
     Ok(Page {
         items,
         next,
@@ -235,5 +236,8 @@ pub(super) async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Api
             |row| Seen::of(row, cancellations.of(*webhook)),
         )
     };
-    Ok(matches.iter().map(one).collect())
+    let mut deliveries: Vec<Seen> = matches.iter().map(one).collect();
+    let events = matches.iter().map(|(event, _)| *event);
+    superseded::cancel(app, &mut deliveries, events).await?;
+    Ok(deliveries)
 }

@@ -42,6 +42,12 @@ impl Seen {
         }
     }
 
+    /// Shows the delivery as cancelled.
+    pub(super) fn cancel(&mut self, reason: Cancellation) {
+        (self.status, self.cancelled) = (Status::Cancelled, Some(reason));
+        self.next_attempt_at = None;
+    }
+
     /// Returns a delivery that has no row yet.
     pub(super) fn without_row(
         dispatched: &Dispatched,

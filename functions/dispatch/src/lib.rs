@@ -174,7 +174,7 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchErr
         };
         let task = DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
         let task = match dispatched.delay_ends_at(*webhook) {
-            Some(ends_at) => task.delayed(ends_at),
+            Some(ends_at) => task.delayed(ends_at, dispatched.due_at(*webhook)),
             None => task,
         };
         let delay_seconds = task.attempt.delay(clock::now());

@@ -84,12 +84,12 @@ impl DeliveryTask {
         }
     }
 
-    /// The same task, due at the end of the delay after the event.
+    /// The same task, with a delay after the event.
     #[must_use]
-    pub fn delayed(self, ends_at: Timestamp) -> Self {
+    pub fn delayed(self, ends_at: Timestamp, due_at: Timestamp) -> Self {
         Self {
             delay_ends_at: Some(ends_at),
-            ..self.postponed(ends_at)
+            ..self.postponed(due_at)
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Unless {
 
 /// Maximum delay: seven days.
 const MAX_SECONDS: u64 = 604_800;
+/// Maximum wait of a delivery that is dispatched after the end of its delay.
+const MAX_LATE_SECONDS: u32 = 60;
 
 impl Delay {
     /// Reads `delay_seconds` and `unless`. `events` are the webhook's patterns, if they are valid.
@@ -116,6 +118,17 @@ pub fn ends_at(event: EventId, delay_seconds: u32) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// When a delivery with a delay is due whose event was dispatched at `dispatched_at`: at the end of
+/// the delay. If that has passed, the events that supersede it may be dispatched late as well, so it
+/// waits again, up to a minute.
+pub fn due_at(ends_at: Timestamp, delay_seconds: u32, dispatched_at: Timestamp) -> Timestamp {
+    if dispatched_at < ends_at {
+        return ends_at;
+    }
+    let wait = SignedDuration::from_secs(delay_seconds.min(MAX_LATE_SECONDS).into());
+    dispatched_at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 /// The events that are accepted after this one and before the end of the delay of its delivery.
 /// `None` if there can't be any.
 pub fn superseding(event: EventId, ends_at: Timestamp) -> Option<RangeInclusive<EventId>> {
@@ -177,6 +190,25 @@ mod tests {
         let event = EventId::new(at(1_000), 5);
         assert_eq!(ends_at(event, 0), at(1_000));
         assert_eq!(ends_at(event, 60), at(61_000));
+    }
+
+    #[test]
+    fn late_dispatch_waits_for_others() {
+        for (delay, dispatched, due) in [
+            (600, 0, 600),
+            (600, 599, 600),
+            (600, 600, 660),
+            (600, 5_000, 5_060),
+            (2, 5, 7),
+        ] {
+            let second = |second: i64| at(second * 1_000);
+            let due_at = due_at(
+                second(delay),
+                u32::try_from(delay).expect("small"),
+                second(dispatched),
+            );
+            assert_eq!(due_at, second(due), "{delay} {dispatched}");
+        }
     }
 
     proptest! {

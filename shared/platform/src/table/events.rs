@@ -55,8 +55,10 @@ impl Dispatched {
 
     /// When the first attempt for this webhook is due.
     pub fn due_at(&self, webhook: WebhookId) -> Timestamp {
-        let ends_at = self.delay_ends_at(webhook);
-        ends_at.map_or(self.dispatched_at, |end| end.max(self.dispatched_at))
+        let delay = self.delays.get(&webhook).zip(self.delay_ends_at(webhook));
+        delay.map_or(self.dispatched_at, |(seconds, ends_at)| {
+            delay::due_at(ends_at, *seconds, self.dispatched_at)
+        })
     }
 }
 

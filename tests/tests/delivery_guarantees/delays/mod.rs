@@ -165,6 +165,32 @@ async fn events_that_are_dispatched_in_reverse_order_supersede_by_acceptance() {
     assert_eq!(ended(&system, &second, &webhook).await.0, Status::Succeeded);
 }
 
+/// After an outage of dispatch, the events of a backlog are dispatched one after the other.
+#[tokio::test]
+async fn backlog_of_dispatch_is_superseded_too() {
+    let (mut system, webhook) = system().await;
+    let first = system.publish("ticket.reply_added", reply("one")).await;
+    let batch = |system: &System| {
+        let now = system.time();
+        system.fake.state().queues.receive(Name::Events, now)
+    };
+    let of_first = batch(&system);
+    system.set_time(system.time() + SignedDuration::from_mins(1));
+    let second = system.publish("ticket.reply_added", reply("two")).await;
+    let of_second = batch(&system);
+    system.set_time(system.time() + SignedDuration::from_mins(40));
+    for batch in [of_first, of_second] {
+        system.work(Name::Events, &batch).await;
+        let due = [Name::Deliveries, Name::Retries];
+        while system.step_on(&due).await.is_some() {}
+        system.set_time(system.time() + SignedDuration::from_secs(30));
+    }
+    system.run().await;
+    let end = (Status::Cancelled, Some(second.id));
+    assert_eq!(ended(&system, &first, &webhook).await, end);
+    assert_eq!(ended(&system, &second, &webhook).await.0, Status::Succeeded);
+}
+
 /// Every crash of dispatch and delivery, before and after each of their calls.
 #[tokio::test]
 async fn superseding_survives_every_crash() {

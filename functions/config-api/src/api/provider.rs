@@ -123,8 +123,9 @@ pub struct ProviderRequest {
     /// `{secret.api_key}`.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
-    /// Limits of the provider's API, by message field: `from`, `subject`, `text`, `html`, `url` or
-    /// `twiml`. Messages that exceed them are rejected with 422.
+    /// Limits of the provider's API, by message field: `from`, `subject`, `text`, `html`, `url`,
+    /// `content` (text and HTML together) or `twiml`. Messages that exceed them are rejected with
+    /// 422.
     pub limits: Option<BTreeMap<String, ProviderLimit>>,
 }
 

@@ -36,17 +36,20 @@ enum Field {
     Text,
     Html,
     Url,
-    /// The call as rendered by `{message.twiml}`.
+    /// The text and the HTML, together.
+    Content,
+    /// The call as rendered by `{message.twiml}`, if it says or does anything.
     Twiml,
 }
 
 impl Field {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 7] = [
         ("from", Self::From),
         ("subject", Self::Subject),
         ("text", Self::Text),
         ("html", Self::Html),
         ("url", Self::Url),
+        ("content", Self::Content),
         ("twiml", Self::Twiml),
     ];
 
@@ -67,10 +70,18 @@ impl Field {
 
     /// The request field that the client has to change.
     fn source(self) -> &'static str {
-        if self == Self::Twiml {
-            "text"
-        } else {
-            self.name()
+        match self {
+            Self::Content | Self::Twiml => "text",
+            _ => self.name(),
+        }
+    }
+
+    /// The request field that may be there instead of [`Self::source`].
+    fn alternative(self) -> Option<&'static str> {
+        match self {
+            Self::Content => Some("html"),
+            Self::Twiml => Some("url"),
+            _ => None,
         }
     }
 
@@ -81,7 +92,14 @@ impl Field {
             Self::Text => content.text.clone(),
             Self::Html => content.html.clone(),
             Self::Url => content.url.clone(),
-            Self::Twiml => Some(twiml(content)),
+            Self::Content => {
+                let bodies = [&content.text, &content.html];
+                Some(bodies.into_iter().flatten().map(String::as_str).collect())
+            }
+            Self::Twiml => {
+                let is_empty = content.text.is_none() && content.url.is_none();
+                (!is_empty).then(|| twiml(content))
+            }
         }
     }
 }
@@ -127,13 +145,17 @@ impl Limits {
                 .map(|value| value.encode_utf16().count() as u64);
             let detail = match (length, limit.max_length) {
                 (None, _) if limit.required => {
-                    format!("is required by the provider \"{provider}\"")
+                    let without = field
+                        .alternative()
+                        .map(|other| format!(" without `{other}`"))
+                        .unwrap_or_default();
+                    format!("is required{without} by the provider \"{provider}\"")
                 }
                 (Some(length), Some(max)) if length > max => {
-                    let what = if *field == Field::Twiml {
-                        " as TwiML"
-                    } else {
-                        ""
+                    let what = match field {
+                        Field::Twiml => " as TwiML",
+                        Field::Content => " together with `html`",
+                        _ => "",
                     };
                     format!(
                         "must have at most {max} characters{what} for the provider \"{provider}\""

@@ -117,6 +117,74 @@ fn limits_round_trip_and_invalid_ones_are_reported() {
     }
 }
 
+/// The presets whose requests contain no template, with a message for each.
+#[test]
+fn presets_that_send_no_template_require_a_text() {
+    let preset_of = |name: &str| {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers");
+        preset(&std::fs::read_to_string(format!("{directory}/{name}.json")).expect(name))
+    };
+    let (sms, email) = (
+        json!({"channel": "sms", "to": "+15555550100", "from": "Desk"}),
+        json!({"channel": "email", "to": "a@example.com", "from": "b@example.com", "subject": "s"}),
+    );
+    let chatbot = json!({"channel": "chatbot", "to": "42"});
+    let call = json!({"to": "+15555550100", "from": "+15555550101"});
+    for (name, document, others) in [
+        ("twilio-sms", &sms, &[][..]),
+        ("vonage-sms", &sms, &[]),
+        ("infobip-sms", &sms, &[]),
+        ("messagebird-sms", &sms, &[]),
+        ("generic-json", &sms, &[]),
+        ("telegram", &chatbot, &[]),
+        ("sendgrid", &email, &["html"]),
+        ("mailgun", &email, &["html"]),
+        ("twilio-voice", &call, &["url"]),
+    ] {
+        let provider = preset_of(name);
+        let with = |field: &str, value: &str| {
+            let mut document = document.clone();
+            document[field] = json!(value);
+            accept(&provider, document).map(|_| ())
+        };
+        assert_eq!(
+            with("template", "spring"),
+            Err(vec!["/text".to_owned()]),
+            "{name}"
+        );
+        assert_eq!(with("text", "Hi"), Ok(()), "{name}");
+        for field in others {
+            assert_eq!(with(field, "https://a.example"), Ok(()), "{name}: {field}");
+        }
+    }
+    let mut document = sms;
+    document["template"] = json!("spring");
+    assert!(accept(&preset_of("campaign-server"), document).is_ok());
+}
+
+#[test]
+fn content_is_text_and_html_together() {
+    let limits = json!({"content": {"required": true, "max_length": 5}});
+    let one = provider(&json!({"channel": "email", "request": {"limits": limits}}));
+    for (bodies, is_accepted) in [
+        (json!({"text": "abcde"}), true),
+        (json!({"text": "ab", "html": "cde"}), true),
+        (json!({"text": "abc", "html": "def"}), false),
+        (json!({"template": "spring"}), false),
+    ] {
+        let mut document = bodies;
+        document["channel"] = json!("email");
+        document["to"] = json!("a@example.com");
+        let found = accept(&one, document.clone()).map(|_| ());
+        let expected = if is_accepted {
+            Ok(())
+        } else {
+            Err(vec!["/text".to_owned()])
+        };
+        assert_eq!(found, expected, "{document}");
+    }
+}
+
 proptest! {
     #[test]
     fn sendgrid_request_is_valid_for_every_accepted_message(

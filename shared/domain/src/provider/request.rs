@@ -212,7 +212,9 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
             "id": message.id,
             "channel": message.channel,
             "to": to,
+            "to_digits": digits(to),
             "from": from,
+            "from_digits": from.as_deref().map(digits),
             "subject": subject,
             "text": text,
             "html": html,
@@ -234,6 +236,11 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
             "callback_url": callback_url,
         },
     })
+}
+
+/// A phone number without its `+`. Anything else is unchanged.
+fn digits(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
 }
 
 /// Sender of an e-mail in the form of e-mail APIs: `{"email", "name"}`, without `name` if there is

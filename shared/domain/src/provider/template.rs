@@ -118,11 +118,13 @@ impl RequestTemplate {
 }
 
 /// Tags of a message, except single entries of `fields` and `metadata`.
-const MESSAGE: [&str; 17] = [
+const MESSAGE: [&str; 19] = [
     "id",
     "channel",
     "to",
+    "to_digits",
     "from",
+    "from_digits",
     "sender",
     "sender.email",
     "sender.name",

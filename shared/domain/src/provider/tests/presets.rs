@@ -94,6 +94,28 @@ fn twilio_requests_match_the_api() {
 }
 
 #[test]
+fn vonage_requests_have_numbers_without_a_plus() {
+    let one = preset(include_str!(
+        "../../../../../docs/providers/vonage-sms.json"
+    ));
+    for (from, sent) in [("+15555550111", "15555550111"), ("Desk+1", "Desk+1")] {
+        let document = json!({"channel": "sms", "to": "+15555550100", "from": from, "text": "Hi"});
+        let message = message(document, Channel::Sms);
+        let request = request::build(&one, &message, Some(CALLBACK), at(0)).expect("a request");
+        assert_eq!(
+            form(&request),
+            pairs(&[
+                ("to", "15555550100"),
+                ("from", sent),
+                ("text", "Hi"),
+                ("type", "unicode"),
+                ("client-ref", &message.id.to_string()),
+            ])
+        );
+    }
+}
+
+#[test]
 fn sendgrid_requests_match_the_api() {
     let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
     for (bodies, content) in [

@@ -8,7 +8,7 @@ use domain::{
     callback::{self, Callback, CallbackReport, InboundMessage, Received},
     event::Event,
     id::EventId,
-    inbound,
+    inbound::{self, Verification},
     queue_message::QueueMessage,
     secrets::redact::Redactor,
     time,
@@ -61,7 +61,9 @@ pub(super) async fn accept(
         provider = %reporter.provider, reports = accepted - inbound, inbound, passed_over = count - accepted,
         "reports accepted"
     );
+    let is_twilio = matches!(reporter.verification, Verification::Twilio(_));
     Ok(match events[..] {
+        [_, ..] if is_twilio => Accepted::Twilio,
         [event] if count == 1 => Accepted::Event(event),
         _ => Accepted::Reports(accepted),
     })

@@ -12,6 +12,8 @@ pub(crate) enum Accepted {
     Event(EventId),
     /// Contained this many reports.
     Reports(usize),
+    /// Messages or calls from Twilio, which expects instructions in the response: there are none.
+    Twilio,
     /// A URL verification that expects this text in the response.
     Challenge(String),
     /// A `HEAD` or `OPTIONS` request, which publishes nothing.
@@ -89,6 +91,11 @@ pub(crate) fn respond(
             StatusCode::ACCEPTED,
             "application/json",
             json!({"reports": count}).to_string(),
+        ),
+        Ok(Accepted::Twilio) => (
+            StatusCode::OK,
+            "text/xml; charset=utf-8",
+            "<Response/>".to_owned(),
         ),
         Ok(Accepted::Challenge(text)) => (StatusCode::OK, "text/plain; charset=utf-8", text),
         Ok(Accepted::Probe) => (StatusCode::OK, "text/plain; charset=utf-8", String::new()),

@@ -57,6 +57,22 @@ async fn published(api: &Api, request: &Request) -> String {
     body["id"].as_str().expect("an event").to_owned()
 }
 
+/// Receives a message from Twilio, whose response is empty `TwiML`. Returns the ID of its event, which
+/// is the last one.
+async fn answered(api: &Api, request: &Request) -> String {
+    let app = inbound(&api.system.fake);
+    let response = api.system.at(inbound::handle(&app, request)).await;
+    let response = response.expect("a response");
+    let (status, headers) = (response.status().as_u16(), response.headers());
+    assert_eq!(
+        (status, headers["content-type"].to_str().expect("text")),
+        (200, "text/xml; charset=utf-8")
+    );
+    assert_eq!(&response.body()[..], b"<Response/>");
+    let last = queued(api).pop().expect("an event");
+    last["id"].as_str().expect("an ID").to_owned()
+}
+
 #[tokio::test]
 async fn sms_is_published_once_and_reaches_the_webhooks() {
     let mut api = Api::new(&egress()).await;
@@ -66,11 +82,11 @@ async fn sms_is_published_once_and_reaches_the_webhooks() {
         .await;
     let provider = api.provider("twilio", twilio()).await;
     let request = from_twilio(&provider, TOKEN, &SMS);
-    let id = published(&api, &request).await;
-    assert_eq!(published(&api, &request).await, id);
+    let id = answered(&api, &request).await;
+    assert_eq!(answered(&api, &request).await, id);
     let other_spelling: Vec<_> = SMS.into_iter().rev().collect();
     let again = from_twilio(&provider, TOKEN, &other_spelling);
-    assert_eq!(published(&api, &again).await, id);
+    assert_eq!(answered(&api, &again).await, id);
     let events = queued(&api);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["type"], "sms.received");
@@ -107,7 +123,7 @@ async fn sms_is_published_once_and_reaches_the_webhooks() {
     let renamed = json!({"name": "renamed"});
     let path = format!("/v1/providers/{}", provider["id"].as_str().expect("an ID"));
     api.call("PATCH", &path, renamed).await.expect(200);
-    published(&api, &from_twilio(&provider, TOKEN, &foreign)).await;
+    answered(&api, &from_twilio(&provider, TOKEN, &foreign)).await;
     assert_eq!(queued(&api)[1]["data"]["provider"], "renamed");
 }
 
@@ -141,7 +157,7 @@ async fn crash_at_any_call_leads_to_one_event() {
     let whole = Api::new(&egress()).await;
     let provider = whole.provider("twilio", twilio()).await;
     whole.system.begin_count();
-    published(&whole, &from_twilio(&provider, TOKEN, &SMS)).await;
+    answered(&whole, &from_twilio(&provider, TOKEN, &SMS)).await;
     let operations: Vec<String> = {
         let state = whole.system.fake.state();
         state
@@ -192,7 +208,7 @@ async fn crash_at_any_call_leads_to_one_event() {
                 }
             }
             api.system.fake.plan(|_| FaultPlan::NoFault);
-            let id = published(&api, &request).await;
+            let id = answered(&api, &request).await;
             let events = queued(&api);
             assert!(events.iter().all(|event| event["id"] == id), "{context}");
             assert!((1..=2).contains(&events.len()), "{context}: {events:?}");
@@ -271,8 +287,9 @@ async fn message_without_an_id_is_published_once_per_request() {
     signed["inbound"]["id_pointer"] = Value::Null;
     let signed = api.provider("signed", signed).await;
     let request = from_twilio(&signed, TOKEN, &SMS);
-    let id = published(&api, &request).await;
-    assert_eq!(published(&api, &request).await, id, "the same signature");
+    let id = answered(&api, &request).await;
+    assert_eq!(answered(&api, &request).await, id, "the same signature");
+    assert_eq!(queued(&api).len(), 1);
 
     let open = api
         .provider("open", json!({"callback": null, "inbound": {}}))

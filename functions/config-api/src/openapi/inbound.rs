@@ -55,9 +55,12 @@ fn operation(method: &str, id: &str) -> Value {
         }],
         "responses": {
             "200": {
-                "description": "The response to a sender's challenge, as the sender expects it. Nothing is published.",
+                "description": "The response to a sender's challenge, as the sender expects it: nothing is published. Or empty TwiML: the inbound message or call of a provider with the `verification` `twilio` was published.",
                 "headers": headers,
-                "content": {"text/plain": {"schema": {"type": "string"}, "example": "challenge"}},
+                "content": {
+                    "text/plain": {"schema": {"type": "string"}, "example": "challenge"},
+                    "text/xml": {"schema": {"type": "string"}, "example": "<Response/>"},
+                },
             },
             "202": {
                 "description": "Accepted.",

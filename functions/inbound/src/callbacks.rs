@@ -44,7 +44,13 @@ pub(super) async fn accept(
     let (count, mut messages, mut reports) = (read.len(), Vec::new(), Vec::new());
     for (position, received) in read.into_iter().enumerate() {
         match received {
-            Ok(Received::Message(message)) => messages.push((position, message)),
+            Ok(Received::Message(message)) => {
+                let count = message.passed_over();
+                if count > 0 {
+                    tracing::warn!(provider = %reporter.provider, count, "inbound messages after the first in a list passed over");
+                }
+                messages.push((position, message));
+            }
             Ok(Received::Report(callback)) => {
                 reports.push(outgoing(reporter, callback, received_at, hops)?);
             }

@@ -54,6 +54,15 @@ impl Pointer {
         document.pointer(&self.0)
     }
 
+    /// How many elements the longest list on the way to this pointer has besides the one on the way.
+    pub fn others(&self, document: &Value) -> usize {
+        let ends = self.0.match_indices('/').map(|(end, _)| &self.0[..end]);
+        ends.filter_map(|end| document.pointer(end)?.as_array())
+            .map(|list| list.len().saturating_sub(1))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// The string or number at this pointer, as text of 1 to 255 bytes without control characters.
     pub fn text(&self, document: &Value) -> Option<String> {
         let text = match self.find(document)? {
@@ -95,6 +104,25 @@ mod tests {
             &format!("/{}", "a".repeat(255)),
         ] {
             assert_eq!(Pointer::parse(text), Err(ParsePointerError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn other_elements_of_lists_are_counted() {
+        let document = json!({
+            "one": [{"id": 1}], "three": [{"id": 1}, {"id": 2, "list": [1, 2, 3, 4, 5]}, 3],
+            "none": [], "last": [1, 2],
+        });
+        for (pointer, others) in [
+            ("/one/0/id", 0),
+            ("/three/0/id", 2),
+            ("/three/1/list/0", 4),
+            ("/none/0/id", 0),
+            ("/last", 0),
+            ("/missing/0", 0),
+        ] {
+            let found = Pointer::parse(pointer).expect(pointer).others(&document);
+            assert_eq!(found, others, "{pointer}");
         }
     }
 

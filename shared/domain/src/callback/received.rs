@@ -112,7 +112,18 @@ impl InboundSettings {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
+        let pointers = [
+            &self.from_pointer,
+            &self.to_pointer,
+            &self.text_pointer,
+            &self.id_pointer,
+        ];
+        let others = pointers.into_iter().flatten();
         InboundMessage {
+            passed_over: others
+                .map(|pointer| pointer.others(&document))
+                .max()
+                .unwrap_or(0),
             id: text(&self.id_pointer).filter(|id| !id.is_empty()),
             from: text(&self.from_pointer),
             from_name: text(&self.from_name_pointer),
@@ -135,9 +146,15 @@ pub struct InboundMessage {
     text: Option<String>,
     media: Value,
     raw: Value,
+    passed_over: usize,
 }
 
 impl InboundMessage {
+    /// How many messages in the same list of the document are not read.
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
+    }
+
     /// Keys shared by all repeats of this message, as those of
     /// [`Verification::delivery_keys`]: its ID. Without one, the keys of its request, in which it
     /// has this `position`. Call this only after verification.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::message::Status;
+use crate::{message::Status, validation::Source};
 
 fn mapping(preset: &str, channel: Channel) -> Mapping {
     let mut preset: Value = serde_json::from_str(preset).expect("JSON");
@@ -272,6 +272,19 @@ fn report_with_undecodable_or_deep_fields_has_id_and_status() {
         Ok(vec![Ok(event)]),
         "too deep for an event"
     );
+}
+
+#[test]
+fn only_the_first_message_of_a_list_is_read() {
+    let preset = include_str!("../../../../../docs/providers/infobip-sms.json");
+    let preset: Value = serde_json::from_str(preset).expect("JSON");
+    let inbound = InboundSettings::read(preset["inbound"].clone(), Source::Client);
+    let inbound = inbound.expect("settings");
+    for count in [1, 3] {
+        let result = json!({"messageId": "1", "text": "Hi", "receivedAt": "2026-03-01T12:00:00Z"});
+        let message = inbound.message(json!({"results": vec![result; count]}));
+        assert_eq!(message.passed_over(), count - 1);
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@ use crate::{
     id::{EventId, Id},
     inbound::Verification,
     secrets::redact::{Redactor, Secrets},
-    validation::Source,
 };
 
 fn inbound_of(preset: &str) -> InboundSettings {

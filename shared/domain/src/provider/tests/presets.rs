@@ -116,6 +116,32 @@ fn vonage_requests_have_numbers_without_a_plus() {
 }
 
 #[test]
+fn presets_recognize_refused_messages() {
+    let infobip = include_str!("../../../../../docs/providers/infobip-sms.json");
+    let vonage = include_str!("../../../../../docs/providers/vonage-sms.json");
+    let group = |name: &str| json!({"messages": [{"status": {"groupName": name}}]});
+    let parts = |statuses: &[&str]| {
+        let parts = statuses.iter().map(|status| json!({"status": status}));
+        json!({"messages": parts.collect::<Vec<_>>()})
+    };
+    for (preset_text, body, is_success) in [
+        (infobip, group("ACCEPTED"), true),
+        (infobip, group("PENDING"), true),
+        (infobip, group("REJECTED"), false),
+        (vonage, parts(&["0", "0"]), true),
+        (vonage, parts(&["4"]), false),
+        // A repeated request would send the first part again.
+        (vonage, parts(&["0", "9"]), true),
+        (vonage, json!({"messages": []}), false),
+    ] {
+        let when = preset(preset_text).settings.response.success_when;
+        let when = when.expect("a condition");
+        let met = when.is_met(200, &HeaderMap::new(), body.to_string().as_bytes());
+        assert_eq!(met, is_success, "{body}");
+    }
+}
+
+#[test]
 fn sendgrid_requests_match_the_api() {
     let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
     for (bodies, content) in [

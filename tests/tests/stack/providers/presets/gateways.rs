@@ -119,7 +119,7 @@ async fn vonage_preset_sends_and_reports() {
     for messages in [
         json!([error("4", "Bad Credentials")]),
         json!([error("1", "Throughput Rate Exceeded")]),
-        json!([part("0A01"), error("9", "Partner quota violation")]),
+        json!([error("9", "Partner quota violation"), part("0A02")]),
     ] {
         let body = json!({"message-count": "1", "messages": messages});
         let attempt = refused(&stack, &api, &provider, &sms, reply(200, &body)).await;
@@ -211,7 +211,7 @@ async fn infobip_preset_sends_and_reports() {
         &api,
         &provider,
         &sms,
-        response("PENDING", "PENDING_ENROUTE"),
+        response("ACCEPTED", "MESSAGE_ACCEPTED"),
     )
     .await;
     provider.report(&report(&id, "DELIVERED")).await.expect(202);

@@ -1,16 +1,18 @@
-//! Examples: one for each schema of a request or a response.
+//! Examples: one for each schema of a request or a response, or for the response of one operation.
 
 use serde_json::{Value, json};
 
 use super::operations;
 
-/// Examples by schema name.
+/// Examples by schema name, or by operation ID.
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// Adds examples to every request and response.
 pub(super) fn add(document: &mut Value) {
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (_, _, operation) in operations(&mut document["paths"]) {
+        let own = operation["operationId"].as_str();
+        let own = own.and_then(|id| examples.get(id)).cloned();
         let responses = operation
             .get_mut("responses")
             .and_then(Value::as_object_mut)
@@ -19,6 +21,9 @@ pub(super) fn add(document: &mut Value) {
         let bodies: Vec<&mut Value> = responses.map(|(_, response)| response).collect();
         for body in bodies {
             exemplify(body, &examples);
+        }
+        if let Some(own) = own {
+            operation["responses"]["200"]["content"]["application/json"]["example"] = own;
         }
         if let Some(body) = operation.get_mut("requestBody") {
             exemplify(body, &examples);

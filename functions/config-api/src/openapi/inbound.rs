@@ -77,7 +77,7 @@ fn operation(method: &str, id: &str) -> Value {
                             "title": "Reports",
                             "type": "object",
                             "required": ["reports"],
-                            "properties": {"reports": {"type": "integer", "minimum": 0, "description": "How many status reports, and inbound messages among them, were read."}},
+                            "properties": {"reports": {"type": "integer", "minimum": 0, "description": "How many status reports and inbound messages were read."}},
                         },
                     ]},
                     "example": {"id": "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"},

@@ -146,3 +146,36 @@ fn every_request_and_response_has_an_example() {
         }
     }
 }
+
+#[test]
+fn test_of_a_provider_has_an_example_that_names_it() {
+    let mut document = document();
+    for (path, _, operation) in operations(&mut document["paths"]) {
+        let attempt =
+            &operation["responses"]["200"]["content"]["application/json"]["example"]["attempt"];
+        match operation["operationId"].as_str() {
+            Some("testProvider") => assert!(
+                attempt["provider"].is_string() && attempt["provider_id"].is_string(),
+                "{path}"
+            ),
+            Some("testWebhook") => assert!(
+                attempt["number"].is_number() && attempt["provider"].is_null(),
+                "{path}"
+            ),
+            _ => {}
+        }
+    }
+    let inbound = &document["components"]["schemas"]["ProviderInbound"]["properties"];
+    let pointers = inbound.as_object().expect("fields").iter();
+    let pointers: Vec<_> = pointers
+        .filter(|(name, _)| name.ends_with("_pointer"))
+        .collect();
+    assert_eq!(pointers.len(), 6);
+    for (name, pointer) in pointers {
+        assert_eq!(
+            (&pointer["maxLength"], &pointer["pattern"]),
+            (&255.into(), &"^/".into()),
+            "{name}"
+        );
+    }
+}

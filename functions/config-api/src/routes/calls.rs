@@ -26,7 +26,7 @@ const ROUTE: &str = "calls";
     params(
         ("status" = Option<api::CallStatus>, Query, description = "Only with this status."),
         ("to" = Option<String>, Query, description = "Only calls to this number."),
-        ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
+        ("provider_id" = Option<String>, Query, description = "Only those whose provider has this ID: the provider that has the call now, after a fallback."),
         ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         api::Paging,

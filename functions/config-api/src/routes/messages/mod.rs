@@ -43,7 +43,7 @@ const ROUTE: &str = "messages";
         ("status" = Option<api::MessageStatus>, Query, description = "Only with this status."),
         ("to" = Option<String>, Query, description = "Only messages to this recipient."),
         ("campaign_id" = Option<String>, Query, description = "Only messages of this campaign."),
-        ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
+        ("provider_id" = Option<String>, Query, description = "Only those whose provider has this ID: the provider that has the message now, after a fallback."),
         ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         api::Paging,

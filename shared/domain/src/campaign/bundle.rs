@@ -270,7 +270,10 @@ fn check_without_secrets(map: &Map<String, Value>) -> Validated<()> {
             return Err(refuse().under(field));
         }
     }
-    if map.contains_key("fallback_provider_id") {
+    if map
+        .get("fallback_provider_id")
+        .is_some_and(|fallback| !fallback.is_null())
+    {
         let error = ValidationErrors::here("is not allowed in a bundle. Set it after the import.");
         return Err(error.under("fallback_provider_id"));
     }

@@ -114,4 +114,6 @@ fn bundle_names_no_fallback() {
         pointers(refused),
         ["/bundle/providers/1/fallback_provider_id"]
     );
+    bundle["providers"][1]["fallback_provider_id"] = Value::Null;
+    assert!(import(&bundle, &json!({})).is_ok());
 }

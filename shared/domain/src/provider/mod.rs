@@ -227,10 +227,10 @@ pub fn choose<'a>(
     };
     match chosen.settings.status() {
         Status::Active => Ok(chosen),
-        Status::NeedsSecrets => Err(problem(
-            "can't send without its secrets: `api_key`, `secret_key` and that of `callback.verification`"
-                .to_owned(),
-        )),
+        Status::NeedsSecrets => {
+            let missing = chosen.settings.missing_secrets().join(", ");
+            Err(problem(format!("can't send, because it lacks {missing}")))
+        }
     }
 }
 

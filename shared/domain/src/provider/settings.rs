@@ -293,14 +293,28 @@ impl Settings {
         self.callback.is_some() || self.inbound.is_some()
     }
 
+    /// The secrets that it requires and lacks.
+    pub(super) fn missing_secrets(&self) -> Vec<&'static str> {
+        let verification = "the secret of `callback.verification`";
+        [
+            (self.needs_api_key() && self.api_key.is_none(), "`api_key`"),
+            (
+                self.needs_secret_key() && self.secret_key.is_none(),
+                "`secret_key`",
+            ),
+            (self.verification().lacks_secret(), verification),
+        ]
+        .into_iter()
+        .filter_map(|(lacks, name)| lacks.then_some(name))
+        .collect()
+    }
+
     /// Whether it has the secrets that it requires.
     pub fn status(&self) -> Status {
-        let lacks_api_key = self.needs_api_key() && self.api_key.is_none();
-        let lacks_secret_key = self.needs_secret_key() && self.secret_key.is_none();
-        if lacks_api_key || lacks_secret_key || self.verification().lacks_secret() {
-            Status::NeedsSecrets
-        } else {
+        if self.missing_secrets().is_empty() {
             Status::Active
+        } else {
+            Status::NeedsSecrets
         }
     }
 

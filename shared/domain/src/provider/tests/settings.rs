@@ -217,6 +217,37 @@ fn all_invalid_fields_are_reported() {
 }
 
 #[test]
+fn error_names_the_missing_secrets() {
+    let signed = json!({
+        "id_pointer": "/a", "status_pointer": "/b", "statuses": {"done": "sent"},
+        "verification": {"type": "twilio"},
+    });
+    for (change, missing) in [
+        (json!({"secret_key": null}), "`secret_key`"),
+        (
+            json!({"api_key": null, "secret_key": null, "auth": {"type": "basic"}}),
+            "`api_key`, `secret_key`",
+        ),
+        (
+            json!({"callback": signed}),
+            "the secret of `callback.verification`",
+        ),
+    ] {
+        let settings = Settings::parse(
+            document(&change),
+            &AllowList::default(),
+            KeyPolicy::Optional,
+        );
+        let one = Provider::new(ProviderId::new(at(0), 1), settings.expect("valid"), at(0));
+        let error = choose(None, Channel::Sms, std::slice::from_ref(&one)).expect_err("no secrets");
+        assert_eq!(
+            error.0[0].detail,
+            format!("can't send, because it lacks {missing}")
+        );
+    }
+}
+
+#[test]
 fn provider_without_keys_needs_secrets() {
     for (change, status) in [
         (

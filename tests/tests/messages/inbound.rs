@@ -78,7 +78,7 @@ async fn sms_is_published_once_and_reaches_the_webhooks() {
     let mut api = Api::new(&egress()).await;
     let webhook = api
         .system
-        .webhook("taker", json!({"events": ["sms.received"]}))
+        .webhook("receiver", json!({"events": ["sms.received"]}))
         .await;
     let provider = api.provider("twilio", twilio()).await;
     let request = from_twilio(&provider, TOKEN, &SMS);
@@ -102,7 +102,7 @@ async fn sms_is_published_once_and_reaches_the_webhooks() {
         })
     );
     api.system.run().await;
-    let got = api.requests("taker");
+    let got = api.requests("receiver");
     assert_eq!(got.len(), 1);
     let data = &got[0].json()["data"];
     assert_eq!(
@@ -186,7 +186,7 @@ async fn crash_at_any_call_leads_to_one_event() {
             let context = format!("{fault:?} at call {n}, {operation}");
             let mut api = Api::new(&egress()).await;
             api.system
-                .webhook("taker", json!({"events": ["sms.*"]}))
+                .webhook("receiver", json!({"events": ["sms.*"]}))
                 .await;
             let provider = api.provider("twilio", twilio()).await;
             let request = from_twilio(&provider, TOKEN, &SMS);
@@ -214,7 +214,7 @@ async fn crash_at_any_call_leads_to_one_event() {
             assert!((1..=2).contains(&events.len()), "{context}: {events:?}");
             api.system.run().await;
             // A duplicate queue message may cost a duplicate request, under the same ID.
-            let requests = api.requests("taker");
+            let requests = api.requests("receiver");
             assert!((1..=events.len()).contains(&requests.len()), "{context}");
             assert!(
                 requests.iter().all(|request| request.webhook_id() == id),
@@ -308,7 +308,7 @@ async fn message_without_an_id_is_published_once_per_request() {
 }
 
 #[tokio::test]
-async fn incoming_calls_are_told_from_reports_and_large_messages_are_rejected() {
+async fn only_incoming_calls_are_published_and_large_messages_are_rejected() {
     let api = Api::new(&egress()).await;
     let voice = json!({
         "channel": "call",

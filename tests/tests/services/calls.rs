@@ -74,9 +74,9 @@ async fn report_with_a_non_utf8_form_is_accepted() {
 
 async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
     let mut fixture = InboundFixture::new().await;
-    let taker = fixture
+    let receiver = fixture
         .system
-        .webhook("taker", json!({"events": ["service.received"]}))
+        .webhook("receiver", json!({"events": ["service.received"]}))
         .await;
     let request = fixture.request("d-1");
     fixture.system.begin_count();
@@ -127,7 +127,7 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
     );
     let delivery = DeliveryId {
         event: id.parse().expect("an id"),
-        webhook: taker.id,
+        webhook: receiver.id,
     };
     let (row, attempts) = fixture.system.history(delivery).await.expect("a delivery");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Accounts of connected services.
+//! Accounts of connected services and providers.
 
 #![expect(
     missing_docs,

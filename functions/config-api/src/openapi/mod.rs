@@ -105,7 +105,7 @@ fn tags() -> Value {
         ),
         (
             "accounts",
-            "How Tieline authenticates to connected services. Several services can share an account.",
+            "How Tieline authenticates to connected services and providers. Several of them can share an account.",
         ),
         (
             "inbound",

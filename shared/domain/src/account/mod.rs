@@ -1,5 +1,5 @@
-//! Accounts: how requests to connected services authenticate. One account may be used by many
-//! services.
+//! Accounts: how requests to connected services and providers authenticate. One account may be used
+//! by many of them.
 //!
 //! [`Settings`] is what an admin writes. It results in a request header: a fixed one, or
 //! `Authorization` with a token from the OAuth 2.0 [`token request`](OAuth2::token_request). Reads

@@ -1,4 +1,4 @@
-//! Accounts of connected services.
+//! Accounts of connected services and providers.
 //!
 //! An account's settings are one encrypted document. The row counts the services and providers that
 //! use the account, so that none can be created with an account that is being deleted. Issued tokens

@@ -1,4 +1,4 @@
-//! Accounts of connected services: create, read, update, delete, test.
+//! Accounts of connected services and providers: create, read, update, delete, test.
 
 pub mod test;
 

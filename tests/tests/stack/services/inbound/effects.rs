@@ -1,6 +1,6 @@
 //! Events, webhooks and loops that an inbound request leads to.
 
-use super::{SECRET, hmac, service, taker};
+use super::{SECRET, hmac, service, subscriber};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{receiver::Receiver, stack::Stack};
@@ -114,7 +114,7 @@ async fn webhook_loop_ends() {
         assert_eq!(stack.send(request).await.status, status, "{hops}");
     }
     let receiver = Receiver::start();
-    taker(&stack, &service, &receiver).await;
+    subscriber(&stack, &service, &receiver).await;
     stack
         .send(
             stack

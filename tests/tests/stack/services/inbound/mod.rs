@@ -26,7 +26,7 @@ async fn service(stack: &Stack, verification: Value) -> Service {
 }
 
 /// A webhook that receives the events of this service.
-async fn taker(stack: &Stack, service: &Service, receiver: &Receiver) -> Webhook {
+async fn subscriber(stack: &Stack, service: &Service, receiver: &Receiver) -> Webhook {
     let condition = json!({"field": "service_id", "op": "eq", "value": service.id});
     stack
         .webhook()
@@ -71,7 +71,7 @@ async fn inbound_call_becomes_an_event_and_a_delivery() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let receiver = Receiver::start();
-    taker(&stack, &service, &receiver).await;
+    subscriber(&stack, &service, &receiver).await;
     let body = r#"{"action": "opened", "issue": {"title": "Ünïcode 😀"}}"#;
     let request = call_at(&stack, &format!("{}?a=1&a=2", service.webhook_url()), body);
     let request = request
@@ -263,7 +263,7 @@ async fn repeated_call_is_published_once() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let receiver = Receiver::start();
-    taker(&stack, &service, &receiver).await;
+    subscriber(&stack, &service, &receiver).await;
     let send = async |delivery: &str, body: &str| {
         let request = call(&stack, &service, body).header("x-github-delivery", delivery.to_owned());
         text(&stack.send(request).await.expect(202), "id")

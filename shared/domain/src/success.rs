@@ -1,12 +1,15 @@
 //! What a response must report, besides its status, to count as a success. Some receivers respond
 //! with 200 whatever happened.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
     condition::{Condition, subject::Subject},
     json, media_type,
+    secrets::redact::Redactor,
     validation::{Source, Validated, ValidationErrors},
 };
 
@@ -54,8 +57,16 @@ impl SuccessWhen {
         &self.0
     }
 
-    /// Whether a response meets the condition. One that would take more than 5 ms is not met.
-    pub fn is_met(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> bool {
+    /// Whether a response meets the condition. One that would take more than 5 ms is not met. The
+    /// secrets of the request are masked first: a condition must not find out what they are if the
+    /// receiver returns them.
+    pub fn is_met(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+        secrets: &Redactor,
+    ) -> bool {
         let values = headers.keys().map(|name| {
             let values = headers.get_all(name).iter();
             let texts: Vec<_> = values
@@ -64,11 +75,19 @@ impl SuccessWhen {
             (name.to_string(), texts.join(", ").into())
         });
         let values: Map<String, Value> = values.collect();
-        let text = media_type::text_lossy(headers, body);
-        let body = json::read(text.as_bytes()).unwrap_or_else(|_| text.into());
+        let mut text = media_type::text_lossy(headers, body);
+        if matches!(text, Cow::Owned(_)) {
+            // Whatever charset the response declares, its bytes may contain a secret.
+            let bytes = String::from_utf8_lossy(body);
+            if secrets.finds_any(&bytes) {
+                text = bytes;
+            }
+        }
+        // A text may be cut within a secret.
+        let body = json::read(text.as_bytes()).unwrap_or_else(|_| secrets.cut(&text).into());
         let response = json!({"status_code": status, "headers": values, "body": body});
         self.0
-            .matches(&Subject::of_value(&response))
+            .matches(&Subject::of_value(&secrets.values(response)))
             .unwrap_or(false)
     }
 }
@@ -78,6 +97,16 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::secrets::redact::Secrets;
+
+    /// A search for these secrets.
+    fn secrets(secrets: &[&str]) -> Redactor {
+        let mut found = Secrets::default();
+        for secret in secrets {
+            found.add(secret);
+        }
+        Redactor::new(found)
+    }
 
     fn when(condition: Value) -> SuccessWhen {
         SuccessWhen::parse(condition).expect("a condition")
@@ -111,7 +140,7 @@ mod tests {
             (json!({"field": "headers.missing", "op": "exists"}), false),
         ] {
             assert_eq!(
-                when(condition.clone()).is_met(200, &headers, body),
+                when(condition.clone()).is_met(200, &headers, body, &secrets(&[])),
                 met,
                 "{condition}"
             );
@@ -125,7 +154,7 @@ mod tests {
         for (kind, met) in [("ok", true), ("failed", false)] {
             let body = json!({"events": [{"event": {"type": kind}}]}).to_string();
             assert_eq!(
-                condition.is_met(200, &HeaderMap::new(), body.as_bytes()),
+                condition.is_met(200, &HeaderMap::new(), body.as_bytes(), &secrets(&[])),
                 met
             );
         }
@@ -138,10 +167,45 @@ mod tests {
         let mut latin1 = HeaderMap::new();
         let kind = HeaderValue::from_static("text/plain; charset=iso-8859-1");
         latin1.insert("content-type", kind);
-        assert!(starts.is_met(200, &HeaderMap::new(), b"OK: 17"));
-        assert!(!starts.is_met(200, &HeaderMap::new(), b"ERR: 17"));
-        assert!(!starts.is_met(200, &HeaderMap::new(), b""));
-        assert!(ends.is_met(200, &latin1, b"caf\xe9"));
+        let (plain, none) = (HeaderMap::new(), secrets(&[]));
+        assert!(starts.is_met(200, &plain, b"OK: 17", &none));
+        assert!(!starts.is_met(200, &plain, b"ERR: 17", &none));
+        assert!(!starts.is_met(200, &plain, b"", &none));
+        assert!(ends.is_met(200, &latin1, b"caf\xe9", &none));
+    }
+
+    #[test]
+    fn secrets_are_masked_before_the_condition_is_evaluated() {
+        let found = secrets(&["s3cret-token", "12345678"]);
+        let value = |text: &'static str| HeaderValue::from_static(text);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-sent", value("Bearer s3cret-token"));
+        let mut utf16 = HeaderMap::new();
+        utf16.insert("content-type", value("text/plain; charset=utf-16le"));
+        let json = br#"{"sent": {"token": "s3cret-token", "pin": 12345678}, "pin": 123}"#;
+        let starts =
+            |field: &str, text: &str| json!({"field": field, "op": "starts_with", "value": text});
+        let least = |field: &str| json!({"field": field, "op": "gte", "value": 100});
+        for (condition, headers, body, met) in [
+            (starts("body.sent.token", "s"), &headers, &json[..], false),
+            (starts("body.sent.token", "\u{2022}"), &headers, json, true),
+            (starts("headers.x-sent", "Bearer s"), &headers, json, false),
+            (starts("headers.x-sent", "Bearer "), &headers, json, true),
+            (least("body.sent.pin"), &headers, json, false),
+            (least("body.pin"), &headers, json, true),
+            (starts("body", "a s"), &headers, b"a s3cret-token", false),
+            (starts("body", "a s"), &headers, b"a s3cret-to", false),
+            (starts("body", "a s3"), &headers, b"a s3", true),
+            // In UTF-16 these bytes are other characters.
+            (starts("body", "\u{3373}"), &utf16, b"s3cret-token", false),
+            (starts("body", "\u{3373}"), &utf16, b"s3", true),
+        ] {
+            assert_eq!(
+                when(condition.clone()).is_met(200, headers, body, &found),
+                met,
+                "{condition}"
+            );
+        }
     }
 
     #[test]

@@ -140,12 +140,16 @@ pub async fn send(
     };
     let (attempt, outcome, response) = builder.send(request, TIMEOUT, transport).await?;
     let provider_message_id = response
-        .filter(|response| response.status.is_success() && !response.truncated)
-        .and_then(|response| {
-            provider
-                .settings
-                .response
-                .id(&response.headers, &response.body)
+        .filter(|(response, _)| response.status.is_success() && !response.truncated)
+        .and_then(|(response, redactor)| {
+            let settings = &provider.settings.response;
+            let id = settings.id(&response.headers, &response.body)?;
+            // Stored, shown and published, so it must not be a secret that the provider returns.
+            if redactor.finds_any(&id) {
+                tracing::warn!(message = %message.id, provider = %provider.id, "message ID ignored: it contains a secret");
+                return None;
+            }
+            Some(id)
         });
     Ok(CompletedAttempt {
         attempt,

@@ -127,6 +127,80 @@ async fn rejected_token_is_replaced_once_per_attempt() {
     assert_eq!(bearers(&api)[3..].len(), 8);
 }
 
+/// A client that may set up providers must not learn an account's token from a receiver
+/// that returns requests: neither as the ID of a message nor by guessing with conditions.
+#[tokio::test]
+async fn returned_secret_is_no_id_and_meets_no_condition() {
+    let mut api = Api::new(&egress()).await;
+    api.system
+        .webhook("watch", json!({"events": ["sms.*"]}))
+        .await;
+    let auth = json!({"type": "account", "account_id": oauth2(&api).await});
+    let account = json!({"api_key": null, "secret_key": null, "auth": auth});
+    let own =
+        json!({"api_key": "key-of-the-gateway", "secret_key": null, "auth": {"type": "bearer"}});
+    api.system.receiver.script(move |request: &Request| {
+        if request.name() == "token" {
+            let token = json!({"access_token": "token-of-the-account", "token_type": "Bearer"});
+            return Reply::status(200).body(token.to_string());
+        }
+        let sent = request.header("authorization").to_owned();
+        let body = json!({"id": "7", "sent": [sent], "number": 12.5});
+        Reply::status(200)
+            .header("x-sent", sent)
+            .body(body.to_string())
+    });
+    let starts =
+        |field: &str, text: &str| json!({"field": field, "op": "starts_with", "value": text});
+    let mut number = 0;
+    for (auth, secret) in [
+        (&account, "token-of-the-account"),
+        (&own, "key-of-the-gateway"),
+    ] {
+        let guess = format!("Bearer {}", &secret[..1]);
+        for (response, status, id) in [
+            (json!({"id_pointer": "/id"}), Status::Sent, Some("7")),
+            (json!({"id_pointer": "/sent/0"}), Status::Sent, None),
+            (
+                json!({"success_when": starts("body.sent.0", &guess)}),
+                Status::Failed,
+                None,
+            ),
+            (
+                json!({"success_when": starts("headers.x-sent", &guess)}),
+                Status::Failed,
+                None,
+            ),
+            (
+                json!({"success_when": {"field": "body.number", "op": "gt", "value": 12}}),
+                Status::Sent,
+                None,
+            ),
+        ] {
+            number += 1;
+            let (name, mut fields) = (format!("gateway-{number}"), auth.clone());
+            fields["response"] = response.clone();
+            api.provider(&name, fields).await;
+            let message = api.send(&name).await;
+            api.system.run().await;
+            let row = api.message(message).await;
+            assert_eq!(
+                (row.status, row.provider_message_id.as_deref()),
+                (status, id),
+                "{response}"
+            );
+            let path = format!("/v1/messages/{message}");
+            let shown = api.call("GET", &path, Value::Null).await.expect(200);
+            assert!(!shown.to_string().contains(secret), "{shown}");
+        }
+        let stored = format!("{:?}", api.system.fake.state().table.items());
+        assert!(!stored.contains(secret), "{stored}");
+        for event in api.requests("watch") {
+            assert!(!event.text().contains(secret), "{}", event.text());
+        }
+    }
+}
+
 #[tokio::test]
 async fn token_endpoint_that_fails_is_a_failed_attempt() {
     let mut api = Api::new(&egress()).await;

@@ -11,7 +11,7 @@ use domain::{
     id::ServiceId,
     outgoing::Request,
     retry::parse_retry_after,
-    secrets::redact::Secrets,
+    secrets::redact::{Redactor, Secrets},
     service::Connection,
     success::SuccessWhen,
     webhook::{Webhook, request},
@@ -173,6 +173,9 @@ pub(crate) struct Transport<'a, C, A, S> {
     pub(crate) secrets: S,
 }
 
+/// A response, and what masks the secrets that its request may have carried.
+type Response = (EgressResponse, Redactor);
+
 /// An attempt in progress.
 pub(crate) struct AttemptBuilder {
     /// The record so far.
@@ -201,7 +204,8 @@ impl AttemptBuilder {
         }
     }
 
-    /// Sends the request, or records why there is none. Returns the response, if there was one.
+    /// Sends the request, or records why there is none. Returns the response, if there was one, and
+    /// what masks the secrets of its request.
     pub(crate) async fn send(
         mut self,
         request: Result<Request, String>,
@@ -212,7 +216,7 @@ impl AttemptBuilder {
             impl Fn(u16) -> bool,
             impl Fn(Option<&SecretString>) -> Secrets,
         >,
-    ) -> Result<(Attempt, Outcome, Option<EgressResponse>), NotAttempted> {
+    ) -> Result<(Attempt, Outcome, Option<Response>), NotAttempted> {
         match request {
             Err(reason) => {
                 let outcome = Outcome::Blocked { reason };
@@ -236,19 +240,17 @@ impl AttemptBuilder {
                 let result = match (transport.call)(call).await {
                     Err(ConnectError::Table(error)) => return Err(error.into()),
                     Err(ConnectError::NotAttempted(unsent)) => return Err(unsent),
-                    result => result,
+                    result => result.map(|Authorized { response, token }| {
+                        let secrets = (transport.secrets)(token.as_ref());
+                        (response, Redactor::new(secrets))
+                    }),
                 };
                 let outcome = outcome_of(&result, &transport.accepts, transport.success_when);
                 let mut attempt = self.finish(&outcome);
-                if let Ok(Authorized { response, token }) = &result {
-                    let secrets = (transport.secrets)(token.as_ref());
-                    attempt.response_body = Some(redacted(response, secrets).await);
+                if let Ok((response, redactor)) = &result {
+                    attempt.response_body = Some(redacted(response, redactor).await);
                 }
-                Ok((
-                    attempt,
-                    outcome,
-                    result.ok().map(|Authorized { response, .. }| response),
-                ))
+                Ok((attempt, outcome, result.ok()))
             }
         }
     }
@@ -280,19 +282,21 @@ pub fn timeout(webhook: &Webhook) -> Duration {
 }
 
 fn outcome_of(
-    result: &Result<Authorized, ConnectError>,
+    result: &Result<Response, ConnectError>,
     accepts: impl Fn(u16) -> bool,
     success_when: Option<&SuccessWhen>,
 ) -> Outcome {
-    let reports_success = |response: &EgressResponse| {
+    let reports_success = |response: &EgressResponse, redactor: &Redactor| {
         let (status, headers) = (response.status.as_u16(), &response.headers);
-        success_when.is_none_or(|when| when.is_met(status, headers, &response.body))
+        success_when.is_none_or(|when| when.is_met(status, headers, &response.body, redactor))
     };
     match result {
-        Ok(Authorized { response, .. }) => {
+        Ok((response, redactor)) => {
             let code = response.status.as_u16();
             match response.incomplete {
-                None if accepts(code) && reports_success(response) => Outcome::Delivered { code },
+                None if accepts(code) && reports_success(response, redactor) => {
+                    Outcome::Delivered { code }
+                }
                 None if accepts(code) => Outcome::Failed(Failure::Unreported { code }),
                 Some(error) if accepts(code) => Outcome::Failed(Failure::Incomplete {
                     code,

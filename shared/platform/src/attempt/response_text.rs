@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{
-    media_type,
-    secrets::redact::{Redactor, Secrets},
-};
+use domain::{media_type, secrets::redact::Redactor};
 
 use crate::egress::{EgressResponse, MAX_WEBHOOK_RESPONSE_BYTES};
 
@@ -48,22 +45,21 @@ impl Text {
 
 /// The body of a response as text, with secrets masked. A search is bounded (see
 /// [`domain::secrets::redact`]). Yields first, so that the other attempts of the batch can proceed.
-pub(super) async fn redacted(response: &EgressResponse, secrets: Secrets) -> String {
+pub(super) async fn redacted(response: &EgressResponse, redactor: &Redactor) -> String {
     if response.body.is_empty() {
         return String::new();
     }
     tokio::task::yield_now().await;
-    let redactor = Redactor::new(secrets);
     // Whatever charset the response declares, its bytes may contain a secret.
     if !matches!(
         media_type::text(&response.headers, &response.body),
         Some(Cow::Borrowed(_))
     ) {
         let bytes = Text::new(response, &String::from_utf8_lossy(&response.body));
-        if let (shown, true) = bytes.redacted(&redactor) {
+        if let (shown, true) = bytes.redacted(redactor) {
             return shown;
         }
     }
     let text = media_type::text_lossy(&response.headers, &response.body);
-    Text::new(response, &text).redacted(&redactor).0
+    Text::new(response, &text).redacted(redactor).0
 }

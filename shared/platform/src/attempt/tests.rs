@@ -47,6 +47,10 @@ async fn response_is_decoded_with_its_charset_and_masked() {
         };
         let mut secrets = Secrets::default();
         secrets.add("S3CR3T-S3CR3T");
-        assert_eq!(redacted(&response, secrets).await, expected, "{kind}");
+        assert_eq!(
+            redacted(&response, &Redactor::new(secrets)).await,
+            expected,
+            "{kind}"
+        );
     }
 }

@@ -134,9 +134,16 @@ fn presets_recognize_refused_messages() {
         (vonage, parts(&["0", "9"]), true),
         (vonage, json!({"messages": []}), false),
     ] {
-        let when = preset(preset_text).settings.response.success_when;
+        let preset = preset(preset_text);
+        let secrets = Redactor::new(preset.secrets());
+        let when = preset.settings.response.success_when;
         let when = when.expect("a condition");
-        let met = when.is_met(200, &HeaderMap::new(), body.to_string().as_bytes());
+        let met = when.is_met(
+            200,
+            &HeaderMap::new(),
+            body.to_string().as_bytes(),
+            &secrets,
+        );
         assert_eq!(met, is_success, "{body}");
     }
 }

@@ -145,10 +145,17 @@ impl Redactor {
         self.redact(text, End::Cut)
     }
 
-    /// Masks every secret in the strings of a JSON value, but not in the names of its fields.
+    /// Whether `text` contains a secret.
+    pub fn finds_any(&self, text: &str) -> bool {
+        self.whole(text) != text
+    }
+
+    /// Masks every secret in the strings and numbers of a JSON value, but not in the names of its
+    /// fields.
     pub fn values(&self, value: Value) -> Value {
         match value {
             Value::String(text) => self.whole(&text).into(),
+            Value::Number(number) if self.finds_any(&number.to_string()) => MASK.into(),
             Value::Array(values) => values.into_iter().map(|value| self.values(value)).collect(),
             Value::Object(map) => map
                 .into_iter()

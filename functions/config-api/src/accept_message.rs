@@ -144,7 +144,6 @@ async fn provider(app: &App, new: &mut NewMessage) -> ApiResult<(ProviderId, Str
         .await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
     new.fallback_provider_id = provider.settings.fallback_provider_id;
-    new.default_sender = new.fallback_provider_id.is_some() && new.content.from.is_none();
     new.content = provider.prepare(new.content.clone())?;
     Ok((provider.id, provider.settings.name.clone()))
 }

@@ -143,7 +143,11 @@ impl Messages<'_> {
         };
         let fallback = match row.successor(configured) {
             Some(id) if row.fails_after(task, &made, now) => {
-                app.table.fallback(id, &app.keys).await?
+                let fallback = app.table.fallback(id, &app.keys).await?;
+                fallback.map(|fallback| Fallback {
+                    from_before: provider.from(),
+                    ..fallback
+                })
             }
             _ => None,
         };
@@ -195,6 +199,16 @@ enum Carrier<'a> {
     Deleted,
     /// Its settings are unreadable, and there is a fallback.
     Unreadable,
+}
+
+impl Carrier<'_> {
+    /// Its default sender, if known.
+    fn from(self) -> Option<String> {
+        match self {
+            Self::Provider(stored) => stored.provider.settings.from.clone(),
+            Self::Deleted | Self::Unreadable => None,
+        }
+    }
 }
 
 /// Why a fallback provider can't send a message that was written for another one.

@@ -13,12 +13,12 @@ fn id(provider: &Value) -> &str {
     provider["id"].as_str().expect("an ID")
 }
 
-fn path(provider: &Value) -> String {
+pub(crate) fn path(provider: &Value) -> String {
     format!("/v1/providers/{}", id(provider))
 }
 
 /// Providers with these names, each of which falls back to the next one.
-async fn chain(api: &Api, names: &[&str]) -> Vec<Value> {
+pub(crate) async fn chain(api: &Api, names: &[&str]) -> Vec<Value> {
     let mut providers: Vec<Value> = Vec::new();
     for name in names.iter().rev() {
         let fallback = providers.first().map(|next| next["id"].clone());
@@ -29,7 +29,7 @@ async fn chain(api: &Api, names: &[&str]) -> Vec<Value> {
 }
 
 /// Responds with 500 for these providers, and with an ID for the others.
-fn script(api: &Api, down: &'static [&'static str]) {
+pub(crate) fn script(api: &Api, down: &'static [&'static str]) {
     api.system.receiver.script(move |request: &Request| {
         if down.contains(&request.name()) {
             return Reply::status(500);
@@ -40,7 +40,7 @@ fn script(api: &Api, down: &'static [&'static str]) {
 }
 
 /// The message as the API shows it, and the names of its attempts' providers.
-async fn shown(api: &Api, id: MessageRef) -> (Value, Vec<String>) {
+pub(crate) async fn shown(api: &Api, id: MessageRef) -> (Value, Vec<String>) {
     let shown = api
         .call("GET", &format!("/v1/messages/{id}"), Value::Null)
         .await;
@@ -52,7 +52,7 @@ async fn shown(api: &Api, id: MessageRef) -> (Value, Vec<String>) {
 }
 
 /// The types of the events about messages so far, each once.
-fn events(api: &Api) -> Vec<String> {
+pub(crate) fn events(api: &Api) -> Vec<String> {
     let mut events: Vec<(String, String)> = api
         .requests("watch")
         .iter()
@@ -157,7 +157,7 @@ async fn message_fails_once_after_the_third_provider() {
 }
 
 /// Checks that the second provider sends the message at once, because of this error of the first.
-async fn sent_at_once(api: &mut Api, message: MessageRef, error: &str) {
+pub(crate) async fn sent_at_once(api: &mut Api, message: MessageRef, error: &str) {
     let began = api.system.time();
     api.system.run().await;
     let (view, names) = shown(api, message).await;
@@ -236,7 +236,7 @@ async fn message_of_an_unreadable_provider_goes_on_at_once() {
 }
 
 #[tokio::test]
-async fn fallbacks_that_cannot_send_are_passed_over() {
+async fn fallbacks_that_cannot_send_are_skipped() {
     for (field, damage) in [
         ("expires_at", json!({"N": "1"})),
         ("sealed", json!({"S": "damaged"})),

@@ -11,4 +11,5 @@ mod inbound;
 mod points;
 mod schedule;
 mod success;
+mod takeover;
 mod templates;

@@ -25,6 +25,8 @@ pub struct Fallback {
     pub name: String,
     /// Its default sender.
     pub from: Option<String>,
+    /// Default sender of the provider before it, if known.
+    pub from_before: Option<String>,
     /// Its own fallback.
     pub fallback_provider_id: Option<ProviderId>,
 }
@@ -80,6 +82,7 @@ impl Message {
             id,
             name,
             from,
+            from_before,
             fallback_provider_id,
         } = fallback;
         self.earlier.push(EarlierProvider {
@@ -88,7 +91,12 @@ impl Message {
             last_attempt: last,
         });
         self.fallback_provider_id = fallback_provider_id;
-        if self.default_sender {
+        let default_sender = self.default_sender.unwrap_or_else(|| {
+            let sender = &self.content.from;
+            sender.is_none() || *sender == from_before
+        });
+        self.default_sender = Some(default_sender);
+        if default_sender {
             self.content.from = from;
         }
         // A response that was no success may have had one.

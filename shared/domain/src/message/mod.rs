@@ -65,14 +65,6 @@ pub struct Content {
     pub metadata: Map<String, Value>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the form that serde calls"
-)]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
 /// A status change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -103,9 +95,10 @@ pub struct Message {
     /// Fallback of the provider when it got the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_provider_id: Option<ProviderId>,
-    /// Whether the sender is the provider's default. Only known if there is a fallback.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub default_sender: bool,
+    /// Whether the client named no sender, so that it is the provider's default. `None` in rows of
+    /// earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_sender: Option<bool>,
     /// Content.
     pub content: Content,
     /// Campaign that it belongs to.
@@ -160,7 +153,7 @@ impl Message {
             provider: provider.1,
             earlier: Vec::new(),
             fallback_provider_id: new.fallback_provider_id,
-            default_sender: new.default_sender,
+            default_sender: Some(new.default_sender),
             content: new.content,
             campaign_id: new.campaign_id,
             campaign: new.campaign,

@@ -44,7 +44,7 @@ pub struct NewMessage {
     pub campaign: Option<String>,
     /// Fallback of the provider. Set by the caller.
     pub fallback_provider_id: Option<ProviderId>,
-    /// Whether the sender is the default of a provider with a fallback. Set by the caller.
+    /// Whether the client named no sender.
     pub default_sender: bool,
     /// How many times the chain of events that led to it has left Tieline. Set by the caller.
     pub hops: u8,
@@ -109,11 +109,11 @@ impl NewMessage {
             Some(Self {
                 channel: channel?,
                 provider: provider?,
+                default_sender: content.from.is_none(),
                 content,
                 campaign_id: campaign_id?,
                 campaign: None,
                 fallback_provider_id: None,
-                default_sender: false,
                 hops: 0,
             })
         })();
@@ -156,11 +156,11 @@ impl NewMessage {
             Some(Self {
                 channel: Channel::Call,
                 provider: provider?,
+                default_sender: content.from.is_none(),
                 content,
                 campaign_id: None,
                 campaign: None,
                 fallback_provider_id: None,
-                default_sender: false,
                 hops: 0,
             })
         })();

@@ -25,8 +25,8 @@ fn accepted_message_is_sent() {
             "to": "+15555550100", "from": null, "subject": "s", "text": "hi", "html": null, "url": null,
             "metadata": {"order": "1"},
         },
-        "campaign_id": null, "status": "queued", "provider_message_id": null, "error": null,
-        "history": [{"status": "queued", "at": crate::time::show_millis(at(0))}], "attempts": [],
+        "default_sender": true, "campaign_id": null, "status": "queued", "provider_message_id": null,
+        "error": null, "history": [{"status": "queued", "at": crate::time::show_millis(at(0))}], "attempts": [],
         "awaited": {"number": 1, "token": "t1", "due_at": at(0)}, "reported": [], "created_at": at(0), "updated_at": at(0), "version": 1,
     });
     assert_eq!(json!(row), queued);

@@ -12,6 +12,7 @@ fn fallback(number: u128) -> Fallback {
         id: other(number),
         name: format!("P{number}"),
         from: Some(format!("from {number}")),
+        from_before: Some("GW".to_owned()),
         fallback_provider_id: Some(other(number + 1)),
     }
 }
@@ -153,11 +154,24 @@ fn successor_is_another_provider_and_the_third_at_most() {
 
 #[test]
 fn default_sender_is_that_of_the_provider() {
-    for (default_sender, from) in [(true, "from 8"), (false, "55512")] {
+    let (row, _) = accepted(Channel::Sms);
+    assert_eq!(row.default_sender, Some(true), "the client named none");
+    for (default_sender, from, expected) in [
+        (Some(true), Some("GW"), "from 8"),
+        (Some(true), Some("before a change"), "from 8"),
+        (Some(true), None, "from 8"),
+        (Some(false), Some("GW"), "GW"),
+        // Rows of earlier releases.
+        (None, Some("GW"), "from 8"),
+        (None, Some("55512"), "55512"),
+        (None, None, "from 8"),
+    ] {
         let (mut row, _) = accepted(Channel::Sms);
-        (row.content.from, row.default_sender) = (Some("55512".to_owned()), default_sender);
+        (row.content.from, row.default_sender) = (from.map(str::to_owned), default_sender);
         let row = attempted_at(row, 1, BLOCKED(), Some(fallback(8)));
-        assert_eq!(row.content.from.as_deref(), Some(from));
+        assert_eq!(row.content.from.as_deref(), Some(expected), "{from:?}");
+        let is_default = expected == "from 8";
+        assert_eq!(row.default_sender, Some(is_default), "known from now on");
     }
 }
 

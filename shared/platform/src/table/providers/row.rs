@@ -132,6 +132,7 @@ impl ProviderRow {
             id,
             name,
             from: opened.and_then(|stored| stored.provider.settings.from),
+            from_before: None,
             fallback_provider_id,
         })
     }

@@ -1,0 +1,84 @@
+//! What happens around the moment in which a fallback takes over: reports of the provider before,
+//! changed settings, faults of the table.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use domain::message::{MessageRef, Status};
+use serde_json::{Value, json};
+use tests::{
+    fake::{Call, FaultPlan, sqs::Name},
+    receiver::{Reply, Request},
+};
+
+use crate::{
+    api::{Api, egress, sms},
+    callbacks::{post, receive, with_json},
+    fallback::{chain, events, path, script, sent_at_once, shown},
+};
+
+/// Calls the provider's callback URL with this status of the message.
+async fn report(api: &mut Api, provider: &Value, message: &str, status: &str) {
+    let body = json!({"id": message, "status": status});
+    let request = with_json(post(provider), &body);
+    assert_eq!(receive(api, &request).await, (202, json!({"reports": 1})));
+}
+
+/// Runs until this provider has got so many requests.
+async fn run_until(api: &mut Api, provider: &str, requests: usize) {
+    while api.requests(provider).len() < requests {
+        api.system.step().await.expect("more requests");
+    }
+}
+
+async fn watch(api: &Api, events: &str) {
+    api.system
+        .webhook("watch", json!({"events": [events]}))
+        .await;
+}
+
+#[tokio::test]
+async fn default_sender_gives_way_to_a_fallback_set_after_acceptance() {
+    for is_of_earlier_release in [false, true] {
+        let mut api = Api::new(&egress()).await;
+        let mut providers = chain(&api, &["first"]).await;
+        providers.extend(chain(&api, &["second"]).await);
+        for (provider, from) in providers.iter().zip(["First", "Second"]) {
+            let patch = json!({"from": from});
+            api.call("PATCH", &path(provider), patch).await.expect(200);
+        }
+        script(&api, &["first"]);
+        let default = api.send("first").await;
+        let mut explicit = sms("first");
+        explicit["from"] = json!("Shop");
+        let explicit = api.call("POST", "/v1/messages", explicit).await;
+        let explicit: MessageRef = explicit.field(202, "id").parse().expect("an ID");
+        if is_of_earlier_release {
+            let mut state = api.system.fake.state();
+            let rows = state.table.items().iter();
+            let rows = rows.filter(|((pk, _), _)| pk.starts_with("messages#"));
+            let rows: Vec<Value> = rows.map(|(_, item)| json!(item)).collect();
+            assert_eq!(rows.len(), 2);
+            for mut row in rows {
+                row.as_object_mut()
+                    .expect("an item")
+                    .remove("default_sender");
+                state.table.seed(row);
+            }
+        }
+        let fallback = json!({"fallback_provider_id": providers[1]["id"]});
+        let changed = api.call("PATCH", &path(&providers[0]), fallback).await;
+        changed.expect(200);
+        api.system.run().await;
+        for (id, from) in [(default, "Second"), (explicit, "Shop")] {
+            let row = api.message(id).await;
+            assert_eq!(
+                (row.status, row.content.from.as_deref()),
+                (Status::Sent, Some(from)),
+                "{is_of_earlier_release}"
+            );
+        }
+    }
+}

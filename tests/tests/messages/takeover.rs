@@ -39,6 +39,54 @@ async fn watch(api: &Api, events: &str) {
         .await;
 }
 
+/// A provider that seemed to fail may have accepted the message all the same.
+#[tokio::test]
+async fn provider_that_delivers_late_gets_the_message_back() {
+    let mut api = Api::new(&egress()).await;
+    watch(&api, "sms.*").await;
+    let providers = chain(&api, &["first", "second"]).await;
+    let statuses = json!({"callback": {"statuses": {"failed": "failed", "queued": "queued"}}});
+    for provider in &providers {
+        let changed = api.call("PATCH", &path(provider), statuses.clone()).await;
+        changed.expect(200);
+    }
+    script(&api, &["first", "second"]);
+    let message = api.send("first").await;
+    let text = message.to_string();
+    run_until(&mut api, "second", 1).await;
+    // Neither says that the first provider has the message.
+    for status in ["failed", "queued"] {
+        report(&mut api, &providers[0], &text, status).await;
+    }
+    run_until(&mut api, "second", 2).await;
+    let row = api.message(message).await;
+    assert_eq!(
+        (row.status, row.provider.as_str()),
+        (Status::Queued, "second")
+    );
+
+    // Providers repeat reports, and the second one has no say any more.
+    for _ in 0..2 {
+        report(&mut api, &providers[0], &text, "delivered").await;
+    }
+    while api.message(message).await.status == Status::Queued {
+        api.system.step().await.expect("the reports");
+    }
+    report(&mut api, &providers[1], &text, "failed").await;
+    api.system.run().await;
+    let (view, names) = shown(&api, message).await;
+    assert_eq!(
+        (&view["status"], &view["provider"], &view["provider_id"]),
+        (&json!("delivered"), &json!("first"), &providers[0]["id"])
+    );
+    assert_eq!(
+        names,
+        ["first", "first", "first", "first", "second", "second"]
+    );
+    assert_eq!(events(&api), ["sms.delivered"]);
+    assert_eq!(api.requests("second").len(), 2, "nothing is awaited");
+}
+
 #[tokio::test]
 async fn default_sender_gives_way_to_a_fallback_set_after_acceptance() {
     for is_of_earlier_release in [false, true] {

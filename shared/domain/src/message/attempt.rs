@@ -102,7 +102,10 @@ impl Message {
         } = made;
         let (id, began) = (&task.attempt.id, attempt.at);
         self.attempts.push(attempt);
-        self.provider_message_id = provider_message_id.or(self.provider_message_id);
+        // Otherwise an earlier provider got the message back during the attempt.
+        if self.provider_of(id.number).0 == self.provider_id {
+            self.provider_message_id = provider_message_id.or(self.provider_message_id);
+        }
         let started_at = self.first_attempt().map_or(now, |first| first.at);
         let number = id.number.saturating_sub(self.earlier_attempts());
         // Otherwise the provider reported that it has the message, so a failure does not matter.

@@ -3,6 +3,10 @@
 //! The change is part of recording the last attempt through the earlier provider
 //! ([`Message::record_attempt`]), and the first attempt through the next one follows like a retry, so
 //! the attempt protocol applies to it. Each provider has an hour of its own.
+//!
+//! A request that seemed to fail may have reached its provider. If that provider reports that it has
+//! the message while no other one has accepted it, it gets the message back
+//! ([`Message::returned_to`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +44,9 @@ pub struct EarlierProvider {
     pub provider: String,
     /// Number of the last attempt through it.
     pub last_attempt: u32,
+    /// Sender of the message there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Message {
@@ -89,6 +96,7 @@ impl Message {
             provider_id: std::mem::replace(&mut self.provider_id, id),
             provider: std::mem::replace(&mut self.provider, name),
             last_attempt: last,
+            from: self.content.from.clone(),
         });
         self.fallback_provider_id = fallback_provider_id;
         let default_sender = self.default_sender.unwrap_or_else(|| {
@@ -107,5 +115,27 @@ impl Message {
             }
         }
         self
+    }
+
+    /// Returns the row of a message that an earlier provider has after all. `None` if another one
+    /// has accepted it, or if `provider` never had it. It awaits nothing any more once it is `sent`,
+    /// but an attempt through the current provider may be in progress.
+    pub(super) fn returned_to(mut self, provider: ProviderId) -> Option<Self> {
+        let mut earlier = self.earlier.iter();
+        let back = earlier.find(|one| one.provider_id == provider)?.clone();
+        if !self.is_queued() {
+            return None;
+        }
+        let recorded = self.attempts.last().map_or(0, |last| last.number);
+        self.earlier.push(EarlierProvider {
+            provider_id: std::mem::replace(&mut self.provider_id, back.provider_id),
+            provider: std::mem::replace(&mut self.provider, back.provider),
+            last_attempt: recorded + 1,
+            from: self.content.from.take(),
+        });
+        self.content.from = back.from;
+        self.fallback_provider_id = None;
+        self.provider_message_id = None;
+        Some(self)
     }
 }

@@ -48,6 +48,16 @@ impl Report {
             Self::Status { .. } => self,
         }
     }
+
+    /// Whether it shows that its provider has sent the message.
+    fn shows_sent(&self) -> bool {
+        let status = match self {
+            Self::Status { status, .. } => Some(status),
+            Self::Recording { status, .. } => status.as_ref().map(|(status, _)| status),
+            Self::Event(_) => return false,
+        };
+        status.is_none_or(|status| !matches!(status, Status::Queued | Status::Failed))
+    }
 }
 
 /// Effects of a report. The row is written first, then the event is published.
@@ -76,7 +86,8 @@ pub enum Ignored {
 
 impl Message {
     /// Returns the effects of a report received at `now` from the provider `from`. A report about a
-    /// cancelled message shows that it was sent after all.
+    /// cancelled message shows that it was sent after all. So does a report of an earlier provider
+    /// about a queued message, unless it reports a failure.
     ///
     /// # Errors
     /// Returns why the report has no effect.
@@ -86,10 +97,11 @@ impl Message {
         report: &Report,
         now: Timestamp,
     ) -> Result<Reported, Ignored> {
-        if from != self.provider_id {
-            return Err(Ignored::OtherProvider);
+        let mut row = self.clone().uncancelled();
+        if from != row.provider_id {
+            let returned = row.returned_to(from).filter(|_| report.shows_sent());
+            row = returned.ok_or(Ignored::OtherProvider)?;
         }
-        let row = self.clone().uncancelled();
         match report {
             Report::Status {
                 status,

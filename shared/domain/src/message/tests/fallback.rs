@@ -178,14 +178,113 @@ fn default_sender_is_that_of_the_provider() {
 #[test]
 fn reports_of_the_current_provider_count() {
     let (row, _) = accepted(Channel::Sms);
-    let row = attempted_at(row, 1, BLOCKED(), Some(fallback(8)));
-    let report = status(Status::Delivered, "done");
-    for at_provider in [row.clone(), attempted_at(row, 2, SENT, None)] {
-        let late = at_provider.reported(provider(), &report, at(9));
-        assert_eq!(late, Err(Ignored::OtherProvider));
-        let reported = at_provider.reported(other(8), &report, at(9));
+    let queued = attempted_at(row, 1, BLOCKED(), Some(fallback(8)));
+    let sent = attempted_at(queued.clone(), 2, SENT, None);
+    let delivered = status(Status::Delivered, "done");
+    let failed = status(Status::Failed, "bounced");
+    let waits = status(Status::Queued, "accepted");
+    for (row, from, report) in [
+        (&sent, provider(), &delivered),
+        (&queued, provider(), &failed),
+        (&queued, provider(), &waits),
+        (&queued, other(9), &delivered),
+    ] {
+        let ignored = row.reported(from, report, at(9));
+        assert_eq!(ignored, Err(Ignored::OtherProvider), "{report:?}");
+    }
+    for at_provider in [queued, sent] {
+        let reported = at_provider.reported(other(8), &delivered, at(9));
         let row = reported.expect("effects").row.expect("a changed row");
-        assert_eq!(row.status, Status::Delivered);
+        assert_eq!((row.status, row.provider_id), (Status::Delivered, other(8)));
+    }
+}
+
+#[test]
+fn earlier_provider_that_sent_a_queued_message_gets_it_back() {
+    let (mut first, _) = accepted(Channel::Sms);
+    first.content.from = Some("from 7".to_owned());
+    let second = attempted_at(first, 1, FAILED, None);
+    let second = attempted_at(second, 6, BLOCKED(), Some(fallback(8)));
+    let third = attempted_at(second.clone(), 7, BLOCKED(), Some(fallback(9)));
+    let cancelled = second.cancelled(at(8)).expect("cancelled");
+    let attempts = |row: &Message| -> Vec<String> {
+        let attempts = row.attempts.iter();
+        let names = attempts.map(|attempt| row.provider_of(attempt.number).1.to_owned());
+        names.collect()
+    };
+    for (row, back, name, in_flight) in [
+        (&second, provider(), "GW", vec!["GW", "GW", "P8"]),
+        (&cancelled, provider(), "GW", vec!["GW", "GW", "P8"]),
+        (&third, provider(), "GW", vec!["GW", "GW", "P8", "P9"]),
+        (&third, other(8), "P8", vec!["GW", "GW", "P8", "P9"]),
+    ] {
+        for report in [
+            status(Status::Sent, "sent"),
+            status(Status::Delivered, "done"),
+        ] {
+            let effects = row.reported(back, &report, at(9)).expect("effects");
+            let after = effects.row.expect("a changed row");
+            assert_eq!((after.provider_id, after.provider.as_str()), (back, name));
+            assert_eq!(
+                after.content.from.as_deref(),
+                Some(&*format!("from {}", if name == "GW" { 7 } else { 8 }))
+            );
+            assert_eq!((after.task(), &after.error), (None, &None));
+            assert!(after.status != Status::Queued && after.status != Status::Failed);
+            let event = effects.event.expect("an event");
+            assert_eq!(event.data["provider"], name);
+            let stored: Message = serde_json::from_value(json!(after)).expect("a row");
+            assert_eq!(stored, after);
+            // The report again, and those of the provider that has lost the message.
+            let again = after.reported(back, &report, at(10)).expect("effects");
+            assert_eq!((again.row, again.event), (None, Some(event)));
+            for late in [status(Status::Delivered, "x"), status(Status::Failed, "x")] {
+                let ignored = after.reported(row.provider_id, &late, at(10));
+                assert_eq!(ignored, Err(Ignored::OtherProvider));
+            }
+            // An attempt through that provider was in progress.
+            let task = second.task().filter(|_| row.earlier.len() == 1);
+            let task = task.or(row.task()).expect("a task");
+            assert_eq!(arrive(Some(&after), &task), Arrival::Stale);
+            for outcome in [SENT, BLOCKED()] {
+                let made = CompletedAttempt {
+                    attempt: Attempt {
+                        number: task.attempt.id.number,
+                        ..after.attempts[0].clone()
+                    },
+                    outcome,
+                    provider_message_id: Some("of the other".to_owned()),
+                };
+                let next = Some(fallback(20));
+                let row = after.clone();
+                let row = row.record_attempt(&task, made, next, at(11), "t".to_owned());
+                assert_eq!((row.status, row.provider_id), (after.status, back));
+                assert_eq!((row.task(), &row.provider_message_id), (None, &None));
+                assert_eq!(attempts(&row), in_flight);
+            }
+        }
+    }
+}
+
+#[test]
+fn earlier_provider_that_recorded_a_call_gets_it_back() {
+    let (row, _) = accepted(Channel::Call);
+    let row = attempted_at(row, 1, BLOCKED(), Some(fallback(8)));
+    for (report, counts) in [
+        (recording(None), true),
+        (recording(Some((Status::Completed, "done"))), true),
+        (recording(Some((Status::Failed, "busy"))), false),
+        (status(Status::Ringing, "ringing"), true),
+        // Its meaning is not known.
+        (Report::Event(json!({"status": "rejected"})), false),
+    ] {
+        let reported = row.reported(provider(), &report, at(9));
+        assert_eq!(reported.is_ok(), counts, "{report:?}");
+        if let Ok(effects) = reported {
+            let row = effects.row.expect("a changed row");
+            assert_eq!((row.provider_id, row.task()), (provider(), None));
+            assert!(row.status != Status::Queued);
+        }
     }
 }
 

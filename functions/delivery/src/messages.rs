@@ -82,19 +82,17 @@ impl Kind for Messages<'_> {
         }
         let reread;
         let provider = if let Some(provider) = rows.providers.get(&row.provider_id) {
-            Carrier::Provider(provider)
+            Found::Provider(provider)
         } else {
             // Missing or unreadable, as above.
             let Self { app, .. } = self;
             let read = app.table.provider(row.provider_id, &app.keys).await;
-            // Without a fallback, a later release may be able to read it.
-            let has_fallback = row.successor(row.fallback_provider_id).is_some();
-            match read {
-                Err(error) if error.is_of_one_row() && has_fallback => Carrier::Unreadable,
-                read => {
-                    reread = read?;
-                    reread.as_ref().map_or(Carrier::Deleted, Carrier::Provider)
-                }
+            let successor = row.successor(row.fallback_provider_id);
+            if is_unreadable(&read, successor) {
+                Found::Unreadable
+            } else {
+                reread = read?;
+                reread.as_ref().map_or(Found::Deleted, Found::Provider)
             }
         };
         self.attempt_through(row, provider, &received.task).await
@@ -118,38 +116,46 @@ impl Messages<'_> {
     async fn attempt_through(
         &self,
         row: &Message,
-        provider: Carrier<'_>,
+        provider: Found<'_>,
         task: &SendTask,
     ) -> Result<(), DeliverError> {
         let Self { app, .. } = self;
-        let number = task.attempt.id.number;
-        let unmade = |reason: &str| provider_client::unmade(number, reason);
+        let successor = row.successor(match provider {
+            Found::Provider(stored) => stored.provider.settings.fallback_provider_id,
+            Found::Deleted | Found::Unreadable => row.fallback_provider_id,
+        });
+        let blocked = |reason: &str| provider_client::blocked(task.attempt.id.number, reason);
+        let mut fallback = None;
         let made = match provider {
             _ if row.is_out_of_time(clock::now()) => {
-                unmade("more than 1 hour has passed since the first attempt")
+                blocked("more than 1 hour has passed since the first attempt")
             }
-            Carrier::Provider(stored) => match misfit(row, stored) {
-                Some(reason) => unmade(&reason),
-                None => self.send(row, stored, number).await?,
-            },
-            Carrier::Deleted => unmade("the provider was deleted"),
-            Carrier::Unreadable => unmade("the provider's settings can't be read"),
+            Found::Provider(stored) => {
+                let connection = Connection::of(stored, &app.table, &app.keys).await;
+                if let Some(reason) = rejection(row, stored) {
+                    blocked(&reason)
+                } else if is_unreadable(&connection, successor) {
+                    blocked("the account's settings can't be read")
+                } else {
+                    let connection = connection?;
+                    // A failed read after the request would discard the attempt, and the request
+                    // would be repeated.
+                    if row.may_be_last(task, clock::now()) {
+                        fallback = Some(self.fallback(successor, provider).await?);
+                    }
+                    self.send(row, &connection, task.attempt.id.number).await?
+                }
+            }
+            Found::Deleted => blocked("the provider was deleted"),
+            Found::Unreadable => blocked("the provider's settings can't be read"),
         };
         log(row, &made);
         let now = clock::now();
-        let configured = match provider {
-            Carrier::Provider(stored) => stored.provider.settings.fallback_provider_id,
-            Carrier::Deleted | Carrier::Unreadable => row.fallback_provider_id,
-        };
-        let fallback = match row.successor(configured) {
-            Some(id) if row.fails_after(task, &made, now) => {
-                let fallback = app.table.fallback(id, &app.keys).await?;
-                fallback.map(|fallback| Fallback {
-                    from_before: provider.from(),
-                    ..fallback
-                })
-            }
-            _ => None,
+        let fallback = match fallback {
+            Some(read) => read,
+            // No request was sent.
+            None if row.fails_after(task, &made, now) => self.fallback(successor, provider).await?,
+            None => None,
         };
         record(
             app,
@@ -164,15 +170,33 @@ impl Messages<'_> {
         .await
     }
 
+    /// Reads the provider that takes over from `provider`.
+    async fn fallback(
+        &self,
+        successor: Option<ProviderId>,
+        provider: Found<'_>,
+    ) -> Result<Option<Fallback>, TableError> {
+        let Some(id) = successor else {
+            return Ok(None);
+        };
+        let read = self.app.table.fallback(id, &self.app.keys).await?;
+        Ok(read.map(|fallback| Fallback {
+            from_before: match provider {
+                Found::Provider(stored) => stored.provider.settings.from.clone(),
+                Found::Deleted | Found::Unreadable => None,
+            },
+            ..fallback
+        }))
+    }
+
     /// Sends the message to its provider.
     async fn send(
         &self,
         row: &Message,
-        provider: &StoredProvider,
+        connection: &Connection<'_>,
         number: u32,
     ) -> Result<CompletedAttempt, DeliverError> {
         let Self { app, deadline } = self;
-        let connection = Connection::of(provider, &app.table, &app.keys).await?;
         let tokens = Tokens {
             table: &app.table,
             keys: &app.keys,
@@ -187,32 +211,34 @@ impl Messages<'_> {
                 Err(NotAttempted::NoTime)
             }
         };
-        let sent = provider_client::send(tokens, &connection, &app.public_url, row, number, ready);
+        let sent = provider_client::send(tokens, connection, &app.public_url, row, number, ready);
         Ok(sent.await?)
     }
 }
 
-/// The provider of an attempt.
+/// What was found of an attempt's provider.
 #[derive(Clone, Copy)]
-enum Carrier<'a> {
+enum Found<'a> {
     Provider(&'a StoredProvider),
     Deleted,
     /// Its settings are unreadable, and there is a fallback.
     Unreadable,
 }
 
-impl Carrier<'_> {
-    /// Its default sender, if known.
-    fn from(self) -> Option<String> {
-        match self {
-            Self::Provider(stored) => stored.provider.settings.from.clone(),
-            Self::Deleted | Self::Unreadable => None,
+/// Whether a provider or its account is unreadable and there is a fallback. Without one, the task
+/// fails, because a later release may be able to read it.
+fn is_unreadable<T>(read: &Result<T, TableError>, successor: Option<ProviderId>) -> bool {
+    match read {
+        Err(error) if error.is_of_one_row() && successor.is_some() => {
+            tracing::error!(%error, "message goes on at the fallback");
+            true
         }
+        _ => false,
     }
 }
 
 /// Why a fallback provider can't send a message that was written for another one.
-fn misfit(row: &Message, stored: &StoredProvider) -> Option<String> {
+fn rejection(row: &Message, stored: &StoredProvider) -> Option<String> {
     if row.earlier.is_empty() {
         return None;
     }

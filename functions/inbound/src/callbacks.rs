@@ -64,7 +64,7 @@ pub(super) async fn accept(
     let events = publish(app, reporter, call, messages, (received_at, hops)).await?;
     app.deliveries.send_all(reports).await?;
     tracing::info!(
-        provider = %reporter.provider, reports = accepted - inbound, inbound, passed_over = count - accepted,
+        provider = %reporter.provider, reports = accepted - inbound, inbound, skipped = count - accepted,
         "reports accepted"
     );
     let is_twilio = matches!(reporter.verification, Verification::Twilio(_));

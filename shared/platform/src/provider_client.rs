@@ -159,7 +159,7 @@ pub async fn send(
 }
 
 /// The attempt of a message that can't be sent any more.
-pub fn unmade(number: u32, reason: &str) -> CompletedAttempt {
+pub fn blocked(number: u32, reason: &str) -> CompletedAttempt {
     let outcome = Outcome::Blocked {
         reason: reason.to_owned(),
     };

@@ -99,7 +99,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
         provider["fallback_provider_id"] = fallback["id"].clone();
     }
     let provider = api.provider("provider", provider).await;
-    let carrier = if case.falls_back { fallback } else { provider };
+    let last = if case.falls_back { fallback } else { provider };
     api.system
         .webhook("watch", json!({"events": ["sms.*"]}))
         .await;
@@ -166,7 +166,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
                 "callback": {
                     "id": {"ours": id}, "report": {"status": {"status": "delivered", "provider_status": "done"}},
                 },
-                "provider": carrier["id"],
+                "provider": last["id"],
                 "received_at": api.system.time(),
             });
             // Twice, because providers repeat reports.

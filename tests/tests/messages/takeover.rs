@@ -130,3 +130,70 @@ async fn default_sender_gives_way_to_a_fallback_set_after_acceptance() {
         }
     }
 }
+
+#[tokio::test]
+async fn message_goes_on_at_once_if_the_account_is_unreadable() {
+    for has_fallback in [true, false] {
+        let mut api = Api::new(&egress()).await;
+        let providers = chain(&api, &["first", "second"]).await;
+        let header = json!({"type": "header", "name": "X-Gateway", "value": "0123456789abcdef"});
+        let account = json!({"name": "Gateway", "authorization": header});
+        let account = api.call("POST", "/v1/accounts", account).await;
+        let account = account.field(201, "id");
+        let mut patch = json!({"auth": {"type": "account", "account_id": account}});
+        if !has_fallback {
+            patch["fallback_provider_id"] = Value::Null;
+        }
+        let changed = api.call("PATCH", &path(&providers[0]), patch).await;
+        changed.expect(200);
+        let message = api.send("first").await;
+        {
+            let key = (format!("account#{account}"), "account".to_owned());
+            let mut state = api.system.fake.state();
+            let mut item = json!(state.table.items()[&key]);
+            item["sealed"] = json!({"S": "damaged"});
+            state.table.seed(item);
+        }
+        if has_fallback {
+            let error = "the account's settings can't be read";
+            sent_at_once(&mut api, message, error).await;
+        } else {
+            api.system.step().await.expect("the task");
+            let left = api.system.fake.state().queues.on(Name::Deliveries).len();
+            assert_eq!(left, 1, "a later release may be able to read it");
+        }
+    }
+}
+
+/// No read comes between the last request to a provider and its record, because a failed read would
+/// discard the attempt and repeat the request.
+#[tokio::test]
+async fn fallback_is_read_before_the_last_attempt() {
+    let mut api = Api::new(&egress()).await;
+    chain(&api, &["first", "second"]).await;
+    let requests = Arc::new(AtomicUsize::new(0));
+    let made = requests.clone();
+    api.system.receiver.script(move |request: &Request| {
+        if request.name() == "second" {
+            return Reply::status(200);
+        }
+        made.fetch_add(1, Ordering::SeqCst);
+        Reply::status(500)
+    });
+    let message = api.send("first").await;
+    let mut left = 3;
+    api.system.fake.plan(move |call: &Call| {
+        let is_read = call.operation == "GetItem" && requests.load(Ordering::SeqCst) == 4;
+        if is_read && left > 0 {
+            left -= 1;
+            return FaultPlan::Fails("ResourceNotFoundException");
+        }
+        FaultPlan::NoFault
+    });
+    api.system.run().await;
+    api.system.fake.plan(|_| FaultPlan::NoFault);
+    let (view, names) = shown(&api, message).await;
+    assert_eq!(view["status"], "sent");
+    assert_eq!(names, ["first", "first", "first", "first", "second"]);
+    assert_eq!(api.requests("first").len(), 4);
+}

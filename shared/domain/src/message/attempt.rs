@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fallback, Message, MessageRef, Status};
 use crate::{
-    attempt::{Arrival, Attempt, AttemptRequest, Outcome, Progress, Task},
+    attempt::{Arrival, Attempt, AttemptRequest, Failure, Outcome, Progress, Task},
     retry::{RetryPolicy, Schedule},
 };
 
 /// How long sending through a provider is retried, from the first attempt.
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(1);
+/// Maximum duration of an attempt, including what is read before it.
+const MAX_ATTEMPT: SignedDuration = SignedDuration::from_mins(1);
 /// Tolerance for late queue messages.
 const LATE_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -130,6 +132,20 @@ impl Message {
         let row = self.clone();
         let row = row.record_attempt(task, made.clone(), None, now, String::new());
         self.is_queued() && row.status == Status::Failed
+    }
+
+    /// Whether the attempt of `task`, made at `now`, is the last one through its provider if it gets
+    /// no response. One that is close to the end of the hour counts too.
+    pub fn may_be_last(&self, task: &SendTask, now: Timestamp) -> bool {
+        let ended_at = now.checked_add(MAX_ATTEMPT).unwrap_or(Timestamp::MAX);
+        let started_at = self.first_attempt().map_or(now, |first| first.at);
+        let number = task
+            .attempt
+            .id
+            .number
+            .saturating_sub(self.earlier_attempts());
+        let outcome = Outcome::Failed(Failure::Timeout);
+        next(started_at, (number, ended_at), &outcome, ended_at).is_none()
     }
 
     /// Whether no provider has accepted it yet, and no client has cancelled it.

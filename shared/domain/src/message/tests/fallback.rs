@@ -66,6 +66,9 @@ fn next_provider_takes_over_after_the_last_attempt_and_has_an_hour() {
     ] {
         for due_at in expected {
             assert_eq!(row.provider_id, other(provider));
+            let task = row.task().expect("an attempt is awaited");
+            let is_last = (row.attempts.len() + 1).is_multiple_of(4);
+            assert_eq!(row.may_be_last(&task, at(seconds)), is_last);
             row = attempted_at(row, seconds, FAILED, Some(fallback(provider + 1)));
             assert_eq!(due(&row), Some(due_at), "{provider}");
             seconds = due_at;

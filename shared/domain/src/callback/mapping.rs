@@ -77,6 +77,13 @@ impl Mapping {
         FIELDS.iter().any(|field| fields.has(field))
     }
 
+    /// Takes its fields, all of which are null, out of a document with more fields.
+    pub(super) fn skip(fields: &mut FieldReader) {
+        for field in FIELDS {
+            fields.optional(field, Ok);
+        }
+    }
+
     /// Whether a document has a status or a recording.
     pub(super) fn is_in(&self, document: &Value) -> bool {
         let recording = self.recording_pointer.as_ref();

@@ -21,27 +21,31 @@ pub struct CallbackSettings {
 impl CallbackSettings {
     /// Parses `{id_pointer, status_pointer, statuses, recording_pointer, verification}`;
     /// `verification` parses the last one. If there is only that one, no status reports are read.
+    /// `None` if there is nothing, which only a provider with `inbound` may have.
     ///
     /// # Errors
     /// Reports every invalid field.
     pub fn parse(
         value: Value,
         channel: Channel,
+        has_inbound: bool,
         verification: impl FnOnce(Value) -> Validated<Verification>,
-    ) -> Validated<Self> {
+    ) -> Validated<Option<Self>> {
         let mut fields = FieldReader::of(value)?;
-        let mapping = if fields.has("verification") && !Mapping::is_given(&fields) {
+        let is_verified = fields.has("verification");
+        let mapping = if (is_verified || has_inbound) && !Mapping::is_given(&fields) {
+            Mapping::skip(&mut fields);
             Some(None)
         } else {
             Mapping::take(&mut fields, channel).map(Some)
         };
         let verification = fields.defaulted("verification", Verification::None, verification);
-        let parsed = mapping
-            .zip(verification)
-            .map(|(mapping, verification)| Self {
+        let parsed = mapping.zip(verification).map(|(mapping, verification)| {
+            (mapping.is_some() || is_verified).then_some(Self {
                 mapping,
                 verification,
-            });
+            })
+        });
         fields.finish(parsed)
     }
 

@@ -155,6 +155,7 @@ impl Settings {
         let response = fields.defaulted("response", ResponseSettings::default(), |value| {
             ResponseSettings::parse(value, source)
         });
+        let has_inbound = fields.has("inbound");
         let callback = fields.defaulted("callback", None, |value| {
             // If the channel itself is invalid, all fields of a call are allowed.
             let channel = channel.unwrap_or(Channel::Call);
@@ -164,7 +165,7 @@ impl Settings {
                 (Source::Client, KeyPolicy::Optional) => Verification::parse_without_secret,
             };
             let verification = |value| reports::verification(value, source, parse);
-            CallbackSettings::parse(value, channel, verification).map(Some)
+            CallbackSettings::parse(value, channel, has_inbound, verification)
         });
         let inbound = fields.defaulted("inbound", None, |value| {
             InboundSettings::read(value, source).map(Some)

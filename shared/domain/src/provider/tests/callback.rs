@@ -232,11 +232,26 @@ fn callback_without_reports_requires_inbound() {
         let stored = Settings::restore(written).expect("stored");
         assert!(stored.callback.expect("a callback").mapping.is_none());
     }
-    for callback in [
-        json!({}),
-        json!({"statuses": {}, "verification": {"type": "none"}}),
+    // What a PATCH leaves that removes the verification or the pointers.
+    for callback in [json!({}), json!({"recording_pointer": null})] {
+        only["callback"] = callback.clone();
+        let first = settings(&only).expect("valid");
+        assert!(first.callback.is_none(), "{callback}");
+        assert_eq!(first.to_map()["callback"], Value::Null);
+        only["callback"]["verification"] = json!({"type": "none"});
+        assert!(settings(&only).expect("valid").callback.is_some());
+    }
+    let unknown = json!({"callback": {"x": 1}, "inbound": {}});
+    let problems = settings(&unknown).expect_err("unknown");
+    assert_eq!(pointers(problems), ["/callback/x"]);
+    for (callback, inbound) in [
+        (json!({}), Value::Null),
+        (
+            json!({"statuses": {}, "verification": {"type": "none"}}),
+            json!({}),
+        ),
     ] {
-        let problems = settings(&json!({"callback": callback, "inbound": {}}));
+        let problems = settings(&json!({"callback": callback, "inbound": inbound}));
         let pointers = pointers(problems.expect_err("incomplete"));
         let expected = ["/callback/id_pointer", "/callback/status_pointer"];
         assert!(

@@ -197,3 +197,55 @@ async fn fallback_is_read_before_the_last_attempt() {
     assert_eq!(names, ["first", "first", "first", "first", "second"]);
     assert_eq!(api.requests("first").len(), 4);
 }
+
+/// Providers report the progress of a call; what Tieline does itself creates no event.
+#[tokio::test]
+async fn call_that_falls_back_creates_one_event() {
+    for (down, end) in [
+        (&["first"][..], "completed"),
+        (&["first", "second"], "failed"),
+    ] {
+        let mut api = Api::new(&egress()).await;
+        watch(&api, "call.*").await;
+        let mut providers: Vec<Value> = Vec::new();
+        for name in ["second", "first"] {
+            let fallback = providers.first().map(|next| next["id"].clone());
+            let fields = json!({
+                "channel": "call", "fallback_provider_id": fallback,
+                "callback": {
+                    "id_pointer": "/id", "status_pointer": "/status", "statuses": {"done": "completed"},
+                },
+            });
+            providers.insert(0, api.provider(name, fields).await);
+        }
+        script(&api, down);
+        let call = json!({"provider": "first", "to": "+15555550100", "text": "Hello"});
+        let call = api.call("POST", "/v1/calls", call).await.field(202, "id");
+        run_until(&mut api, "second", 1).await;
+        assert_eq!(
+            events(&api),
+            Vec::<String>::new(),
+            "nothing of the takeover"
+        );
+        api.system.run().await;
+        if end == "completed" {
+            assert_eq!(events(&api), Vec::<String>::new(), "nothing of `sent`");
+            report(&mut api, &providers[1], &call, "done").await;
+            api.system.run().await;
+        }
+        assert_eq!(events(&api), ["call.status"]);
+        let event = api.requests("watch").remove(0).json();
+        assert_eq!(
+            (&event["data"]["status"], &event["data"]["provider"]),
+            (&json!(end), &json!("second"))
+        );
+        let view = api
+            .call("GET", &format!("/v1/calls/{call}"), Value::Null)
+            .await;
+        let view = view.expect(200);
+        assert_eq!(
+            (&view["status"], &view["provider_id"]),
+            (&json!(end), &providers[1]["id"])
+        );
+    }
+}

@@ -198,6 +198,21 @@ async fn verification_is_write_only_and_kept_by_a_patch_without_it() {
 }
 
 #[tokio::test]
+async fn verification_of_inbound_messages_can_be_removed() {
+    let api = Api::new(&egress()).await;
+    let twilio = json!({"type": "twilio", "secret": TOKEN});
+    let fields = json!({"callback": {"verification": twilio}, "inbound": {"id_pointer": "/id"}});
+    let provider = api.provider("twilio", fields).await;
+    let path = format!("/v1/providers/{}", provider["id"].as_str().expect("an id"));
+    let remove = json!({"callback": {"verification": null}});
+    let changed = api.call("PATCH", &path, remove).await.expect(200);
+    assert_eq!(
+        (&changed["callback"], &changed["callback_url"]),
+        (&Value::Null, &provider["callback_url"])
+    );
+}
+
+#[tokio::test]
 async fn provider_imported_without_its_verification_secret_takes_no_reports() {
     let api = Api::new(&egress()).await;
     let verification = json!({"type": "twilio", "secret": TOKEN});

@@ -83,4 +83,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 9100
-    http.server.ThreadingHTTPServer(("127.0.0.1", port), Receiver).serve_forever()
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+    except OSError as error:
+        sys.exit(f"Port {port}: {error.strerror}. Choose another one: receiver.py 9101, and RECEIVER=http://127.0.0.1:9101")
+    server.serve_forever()
